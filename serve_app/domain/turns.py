@@ -1,6 +1,6 @@
 """One exchange of a conversation: what is asked, and the promise to answer it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deployments.contracts.chat import Message, Sampling, Structure, Tool, ToolChoice
 from serve_app.domain.principals import Asker
@@ -14,7 +14,7 @@ class ChatAsk:
     model: str | None = None
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = "auto"
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     structure: Structure | None = None
     thinking: bool | None = None
 
