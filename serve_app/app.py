@@ -10,7 +10,7 @@ from starlette.responses import Response
 from deployments.contracts.errors import AppError
 from serve_app.dialects import boyo
 from serve_app.services import Services
-from serve_app.web import errors, operations
+from serve_app.web import docs, errors, operations
 from serve_app.web.dialect import Dialect
 from serve_app.web.middleware import BodyCap, Edge
 from serve_app.web.proxies import Proxies
@@ -35,6 +35,8 @@ def create_app(services: Services) -> FastAPI:
         title="Polyphony",
         description="A self-hosted API for every kind of model.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
         middleware=[
             Middleware(
                 Edge, metrics=services.metrics, proxies=Proxies(settings.trusted_proxies), render_error=render_error
@@ -44,6 +46,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.install(app, render_error)
+    docs.install(app)
     app.include_router(operations.router)
     for dialect in DIALECTS:
         app.include_router(dialect.router)
