@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from deployments.contracts.errors import AppError
 from serve_app.dialects import boyo
-from serve_app.services import Services
+from serve_app.services.bootstrap import Services
 from serve_app.web import docs, errors, operations
 from serve_app.web.dialect import Dialect
 from serve_app.web.middleware import BodyCap, Edge

@@ -12,7 +12,7 @@ from serve_app.app import create_app
 from serve_app.clients.catalogue import Catalogue, Entry
 from serve_app.clients.replicas import ask_all
 from serve_app.logs import configure
-from serve_app.services import Services
+from serve_app.services.bootstrap import Services
 from serve_app.services.metrics import Family
 from serve_app.settings import Settings
 

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from deployments.contracts.errors import Forbidden, Unauthenticated
 from serve_app.domain.principals import Asker, Principal
-from serve_app.services import Services
+from serve_app.services.bootstrap import Services
 from serve_app.web.proxies import is_loopback
 
 SESSION_COOKIE = "polyphony_session"

@@ -37,11 +37,13 @@ class NewUserKeyBody(BaseModel):
 
 @router.get("/users")
 async def list_users(asker: AskerDep, services: ServicesDep) -> list[dict[str, Any]]:
+    """Every user, deactivated ones included."""
     return [user_body(user) for user in await services.users.list(asker.principal)]
 
 
 @router.post("/users")
 async def create_user(body: NewUserBody, asker: AskerDep, services: ServicesDep) -> dict[str, Any]:
+    """A new user; role `customer` unless told, and the default rate limit."""
     return user_body(await services.users.create(asker.principal, **body.model_dump()))
 
 
@@ -70,6 +72,7 @@ async def usage(asker: AskerDep, services: ServicesDep, period: str = "24h") -> 
 
 @router.get("/apikeys")
 async def list_all_keys(asker: AskerDep, services: ServicesDep) -> list[dict[str, Any]]:
+    """The keys of all users."""
     return [
         {**key_body(key), "user_id": key.user_id, "email": key.user_email}
         for key in await services.keys.list_all(asker.principal)
@@ -84,5 +87,6 @@ async def create_user_key(body: NewUserKeyBody, asker: AskerDep, services: Servi
 
 @router.delete("/apikeys/{id}")
 async def delete_any_key(id: int, asker: AskerDep, services: ServicesDep) -> dict[str, Any]:
+    """Delete any key; it stops working at once."""
     await services.keys.delete_any(asker.principal, id)
     return {"deleted": True, "id": id}
