@@ -12,8 +12,8 @@ _AT_ONCE = 2
 class Passwords:
     """argon2id, off the event loop."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHash.recommended()
+    def __init__(self, hasher: PasswordHash | None = None) -> None:
+        self._hasher = hasher or PasswordHash.recommended()
         self._limiter = CapacityLimiter(_AT_ONCE)
         self._decoy = self._hasher.hash(secrets.token_bytes())
 

@@ -69,9 +69,10 @@ class Users:
         row = await self._session.get(UserRow, user_id)
         return row.user() if row else None
 
-    async def by_email(self, email: str) -> tuple[User, str] | None:
-        """The user and the hash of the password."""
-        row = await self._session.scalar(select(UserRow).where(col(UserRow.email) == email))
+    async def by_email(self, email: str, *, hold: bool = False) -> tuple[User, str] | None:
+        """The user and the hash of the password; held, neither can change before this transaction ends."""
+        query = select(UserRow).where(col(UserRow.email) == email)
+        row = await self._session.scalar(query.with_for_update(read=True) if hold else query)
         return (row.user(), row.password_hash) if row else None
 
     async def add(
