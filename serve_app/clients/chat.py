@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any
 
-import grpc
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
@@ -27,25 +26,29 @@ class ChatClient:
         self._app = handle.app_name
         self._handle: Any = handle.options(stream=True, method_name="generate")
 
-    async def generate(self, request: ChatRequest) -> AsyncIterator[EngineEvent]:
+    async def generate(self, request: ChatRequest) -> AsyncGenerator[EngineEvent]:
         stream = self._handle.remote(request)
-        finished = received = False
+        ended = received = False
         try:
             batch = await self._first(stream)
             while True:
                 received = True
                 for event in batch:
-                    finished = isinstance(event, Finish)
+                    ended = isinstance(event, Finish)
                     yield event
                 batch = await anext(stream)
         except StopAsyncIteration:
-            if not finished:
+            if not ended:
+                ended = True
                 raise ModelFailed(f"model {self._model!r} stopped without an end") from None
-        except (RayError, RayServeException, grpc.RpcError) as error:
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - what a replica raises arrives bare or wrapped, by transport
+            ended = True
             raise self._translated(error, received=received) from None
         finally:
             # Neither `break` nor `aclose` reaches the replica: only this does.
-            if not finished:
+            if not ended:
                 stream.cancel()
 
     async def _first(self, stream: Any) -> tuple[EngineEvent, ...]:
@@ -61,15 +64,14 @@ class ChatClient:
             first.cancel()
 
     def _translated(self, error: Exception, *, received: bool) -> AppError:
-        cause: object = error.cause if isinstance(error, RayTaskError) else error
-        if isinstance(error, AppError):
-            # On Ray's own transport the error is our class and Ray's at once, and its text holds a remote traceback.
-            return cause if isinstance(cause, AppError) else error
+        """Our own errors as themselves, without the remote traceback that Ray adds; Ray's as kinds of ours."""
+        cause = error.cause if isinstance(error, RayTaskError) else error
+        if isinstance(cause, AppError):
+            return cause
         if isinstance(cause, BackPressureError):
-            return Overloaded(
-                f"model {self._model!r} has too many requests waiting", retry_after=cause.retry_after_s or 1
-            )
+            message = f"model {self._model!r} has too many requests waiting"
+            return Overloaded(message, retry_after=cause.retry_after_s or 1)
         _log.warning("chat replica failed", extra={"model": self._model, "kind": type(cause).__name__})
-        if received:
-            return ModelFailed(f"model {self._model!r} failed while it answered")
-        return Unavailable(f"model {self._model!r} could not take the request", retry_after=1)
+        if not received and isinstance(error, RayError | RayServeException) and not isinstance(error, RayTaskError):
+            return Unavailable(f"model {self._model!r} could not take the request", retry_after=1)
+        return ModelFailed(f"model {self._model!r} failed while it answered")

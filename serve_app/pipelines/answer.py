@@ -1,7 +1,7 @@
 """One chat turn: the model's events become the turn's."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from deployments.contracts.chat import Chat, ChatRequest, Finish, ReasoningDelta, Spent, TextDelta, ToolCall
@@ -9,7 +9,7 @@ from serve_app.domain.events import ChatEvent, Timings, ToolCallRequested, TurnF
 from serve_app.domain.turns import Turn
 
 
-async def answer(turn: Turn, *, chat: Chat) -> AsyncIterator[ChatEvent]:
+async def answer(turn: Turn, *, chat: Chat) -> AsyncGenerator[ChatEvent]:
     """Deltas as they come, then the calls that the caller must run, then `TurnFinished`."""
     began = time.monotonic()
     first_token_s: float | None = None

@@ -1,7 +1,7 @@
 """Chat: admit a turn, answer it, meter it."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
@@ -44,7 +44,7 @@ class ChatService:
         await self.limits.quota(asker.principal)
         return Turn(asker, ask, model)
 
-    async def stream(self, turn: Turn) -> AsyncIterator[ChatEvent]:
+    async def stream(self, turn: Turn) -> AsyncGenerator[ChatEvent]:
         """The turn's events. A failure before the first is raised, one after it is the last event."""
         _, chat = self.models.chat(turn.model)
         reading = self.meter.open(turn.asker, ability="chat", model=turn.model)
@@ -93,7 +93,7 @@ class _Metered:
         self._reading = reading
         self.usage = Usage()
 
-    async def generate(self, request: ChatRequest) -> AsyncIterator[EngineEvent]:
+    async def generate(self, request: ChatRequest) -> AsyncGenerator[EngineEvent]:
         before = self.usage
         async with aclosing(self._chat.generate(request)) as events:
             async for event in events:

@@ -1,6 +1,6 @@
 """One replica's figures for Prometheus, with label sets bounded by the routes and the models."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ class Metrics:
             self._first_token.labels(model).observe(seconds)
 
     @contextmanager
-    def running(self, model: str) -> Iterator[None]:
+    def running(self, model: str) -> Generator[None]:
         with self._turns_running.labels(model).track_inprogress():
             yield
 

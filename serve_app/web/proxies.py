@@ -17,7 +17,8 @@ class Proxies:
 
     def client(self, scope: Scope, headers: Headers) -> tuple[tuple[str, int] | None, str]:
         """The client's address and scheme: the nearest hop that is not one of ours."""
-        client, scheme = scope.get("client"), scope["scheme"]
+        client: tuple[str, int] | None = scope.get("client")
+        scheme: str = scope["scheme"]
         if client is None or not self._trusts(client[0]):
             return client, scheme
         if headers.get("x-forwarded-proto") in ("https", "wss"):

@@ -29,8 +29,8 @@ class Frame:
 
 async def respond(
     request: Request,
-    events: AsyncGenerator[E, None],
-    render: Callable[[AsyncIterator[E]], AsyncGenerator[Frame, None]],
+    events: AsyncGenerator[E],
+    render: Callable[[AsyncIterator[E]], AsyncGenerator[Frame]],
 ) -> Response:
     """Stream rendered events. What fails before the first event is raised here, while a status can still be chosen."""
     try:
@@ -52,7 +52,7 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, chunks: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, chunks: AsyncGenerator[bytes]) -> None:
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._chunks = chunks
@@ -83,15 +83,13 @@ async def _first(events: AsyncIterator[E]) -> E:
     return await anext(events)
 
 
-async def _chained(first: E, rest: AsyncIterator[E]) -> AsyncGenerator[E, None]:
+async def _chained(first: E, rest: AsyncIterator[E]) -> AsyncGenerator[E]:
     yield first
     async for event in rest:
         yield event
 
 
-async def _encoded(
-    frames: AsyncGenerator[Frame, None], source: AsyncGenerator[Any, None]
-) -> AsyncGenerator[bytes, None]:
+async def _encoded(frames: AsyncGenerator[Frame], source: AsyncGenerator[Any]) -> AsyncGenerator[bytes]:
     # Closing the source runs its `finally`, which aborts the engine, at once and not at the next collection.
     async with aclosing(source), aclosing(frames):
         async for frame in frames:

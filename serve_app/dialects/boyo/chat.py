@@ -29,7 +29,7 @@ async def chat(body: ChatBody, request: Request, asker: AskerDep, services: Serv
     return JSONResponse(answer_body(await unless_left(request, collect(events))))
 
 
-async def render(events: AsyncIterator[ChatEvent]) -> AsyncGenerator[Frame, None]:
+async def render(events: AsyncIterator[ChatEvent]) -> AsyncGenerator[Frame]:
     """token… tool_call… done, or error."""
     async for event in events:
         match event:
