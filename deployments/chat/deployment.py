@@ -43,7 +43,7 @@ class ChatDeployment:
         except AppError as error:
             self._totals["failures"] += error.status >= 500
             raise
-        except Exception as error:  # noqa: BLE001 - whatever an engine throws reaches the caller as one kind
+        except Exception as error:
             self._totals["failures"] += 1
             _log.error("engine of %s failed: %s", self._spec.id, type(error).__name__)
             raise ModelFailed("the model failed while it answered") from error

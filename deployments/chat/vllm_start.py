@@ -33,18 +33,14 @@ def start(spec: ModelSpec, options: ChatOptions) -> "AsyncLLM":
     if Path(weights).is_dir():
         os.environ.setdefault("HF_HUB_OFFLINE", "1")  # noqa: TID251
 
-    from vllm.platforms import current_platform
-
-    on_cpu = current_platform.is_cpu()
-    if on_cpu:
-        # Otherwise vLLM turns the "uni" executor of the CPU into one more process.
-        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"  # noqa: TID251
-
     from vllm.config import StructuredOutputsConfig
     from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.platforms import current_platform
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    kv_cache_gib = options.kv_cache_gib or (_CPU_KV_CACHE_GIB if on_cpu else None)
+    from deployments.chat.executors import OneProcess, ProcessPerDevice
+
+    kv_cache_gib = options.kv_cache_gib or (_CPU_KV_CACHE_GIB if current_platform.is_cpu() else None)
     args = AsyncEngineArgs(
         model=weights,
         served_model_name=spec.id,
@@ -53,7 +49,7 @@ def start(spec: ModelSpec, options: ChatOptions) -> "AsyncLLM":
         enforce_eager=options.enforce_eager,
         max_num_seqs=options.max_num_seqs,
         tensor_parallel_size=options.tensor_parallel_size,
-        distributed_executor_backend="uni" if on_cpu else None,
+        distributed_executor_backend=OneProcess if options.tensor_parallel_size == 1 else ProcessPerDevice,
         gpu_memory_utilization=options.gpu_memory_utilization,
         kv_cache_memory_bytes=None if kv_cache_gib is None else int(kv_cache_gib * _GIB),
         enable_prefix_caching=options.prefix_cache,
