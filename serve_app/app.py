@@ -1,6 +1,6 @@
 """The app: dialects over services, behind one edge. Knows no Ray."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -23,7 +23,7 @@ def create_app(services: Services) -> FastAPI:
     """The ASGI app; its lifespan starts and closes the services."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await services.start()
         try:
             yield

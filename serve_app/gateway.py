@@ -1,4 +1,6 @@
 """The ingress deployment: the app on a Serve replica."""
+# Ray is typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,9 +19,8 @@ from serve_app.services.metrics import Family
 from serve_app.settings import Settings
 
 
-@serve.ingress()
 class Gateway:
-    """Composes the models into one API; `handles` follow the order of `specs`."""
+    """Composes the models into one API; `handles` follow the order of `specs`. `graph` makes it an ingress."""
 
     def __init__(
         self, settings: Settings, specs: Sequence[ModelSpec], handles: Sequence[DeploymentHandle[Any]]
@@ -37,4 +38,5 @@ class Gateway:
 
     async def _all_snapshots(self) -> list[list[Family]]:
         context = serve.get_replica_context()
-        return await ask_all(serve.get_deployment_handle(context.deployment, context.app_name), "snapshot")
+        siblings = serve.get_deployment_handle(context.deployment, context.app_name)
+        return await ask_all(siblings, "snapshot")

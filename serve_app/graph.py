@@ -1,6 +1,8 @@
 """The composition root: `serve run configs/laptop.yaml` imports `serve_app.graph:build`."""
+# Ray is typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ray import serve
@@ -43,33 +45,27 @@ class GraphArgs(BaseModel):
 
 def build(args: GraphArgs) -> serve.Application:
     """One deployment per model, and the ingress over them."""
-    gateway = serve.deployment(Gateway).options(
+    gateway = serve.deployment(
         name="Gateway",
         num_replicas=args.gateway.replicas,
         max_ongoing_requests=args.gateway.max_ongoing_requests,
         ray_actor_options={"num_cpus": args.gateway.num_cpus},
         health_check_period_s=5,
-    )
-    models = [_deployment(spec) for spec in args.models]
-    return gateway.bind(Settings(), args.models, models)
+    )(serve.ingress()(Gateway))
+    return gateway.bind(Settings(), args.models, [_model(spec) for spec in args.models])
 
 
-def _deployment(spec: ModelSpec) -> Any:
-    scale: dict[str, Any] = (
-        {"autoscaling_config": spec.autoscaling.model_dump()}
-        if spec.autoscaling is not None
-        else {"num_replicas": spec.replicas or 1}
-    )
-    deployment = serve.deployment(DEPLOYMENTS[spec.ability]).options(
+def _model(spec: ModelSpec) -> serve.Application:
+    model = serve.deployment(
         # Serve allows no slash in a name, and model ids often have one.
         name=spec.id.replace("/", "--"),
+        num_replicas=spec.replicas or (None if spec.autoscaling else 1),
+        autoscaling_config=spec.autoscaling.model_dump() if spec.autoscaling else None,
         max_ongoing_requests=spec.max_ongoing_requests,
         max_queued_requests=spec.max_queued_requests,
         backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
         ray_actor_options={"num_cpus": spec.num_cpus, "num_gpus": spec.num_gpus},
         # A dead replica must be known as such before its callers lose patience.
         health_check_period_s=1,
-        graceful_shutdown_timeout_s=20,
-        **scale,
-    )
-    return deployment.bind(spec)
+    )(DEPLOYMENTS[spec.ability])
+    return model.bind(spec)

@@ -1,4 +1,6 @@
 """The Chat protocol, spoken over a Serve handle."""
+# Ray is typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import asyncio
 import logging
@@ -65,7 +67,7 @@ class ChatClient:
 
     def _translated(self, error: Exception, *, received: bool) -> AppError:
         """Our own errors as themselves, without the remote traceback that Ray adds; Ray's as kinds of ours."""
-        cause = error.cause if isinstance(error, RayTaskError) else error
+        cause: object = error.cause if isinstance(error, RayTaskError) else error
         if isinstance(cause, AppError):
             return cause
         if isinstance(cause, BackPressureError):

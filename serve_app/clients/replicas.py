@@ -1,4 +1,6 @@
 """What the Serve controller knows of a deployment's replicas."""
+# Ray is typed in part only.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import asyncio
 import time
@@ -34,13 +36,13 @@ async def running(app: str, deployment: str) -> int:
     found = _cache.status.applications.get(app)
     if found is None or deployment not in found.deployments:
         return 0
-    return found.deployments[deployment].replica_states.get("RUNNING", 0)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return found.deployments[deployment].replica_states.get("RUNNING", 0)
 
 
 async def ask_all(handle: DeploymentHandle[Any], method: str) -> list[Any]:
     """What each replica answers to a call without arguments; those that fail or dawdle are left out."""
     try:
-        answers = await handle.broadcast(method).results_async(timeout_s=_ASK_S, return_exceptions=True)
+        answers: list[Any] = await handle.broadcast(method).results_async(timeout_s=_ASK_S, return_exceptions=True)
     except TimeoutError:
         return []
     return [answer for answer in answers if not isinstance(answer, BaseException)]
