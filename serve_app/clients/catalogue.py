@@ -10,7 +10,7 @@ from deployments.contracts.chat import Chat
 from deployments.contracts.errors import NotFound
 from deployments.contracts.models import Ability, ModelSpec
 from serve_app.clients.chat import ChatClient
-from serve_app.clients.replicas import ask_all, running
+from serve_app.clients.replicas import Replicas, ask_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Catalogue:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries: Mapping[str, Entry] = {entry.spec.id: entry for entry in entries}
-        self._chat = {id_: ChatClient(id_, entry.handle) for id_, entry in self._entries.items()}
+        self._replicas = Replicas()
+        self._chat = {id_: ChatClient(id_, entry.handle, self._replicas) for id_, entry in self._entries.items()}
 
     @property
     def specs(self) -> tuple[ModelSpec, ...]:
@@ -41,10 +42,7 @@ class Catalogue:
 
     async def health(self) -> dict[str, bool]:
         """By model id: whether a replica is running."""
-        return {
-            id_: await running(entry.handle.app_name, entry.handle.deployment_name) > 0
-            for id_, entry in self._entries.items()
-        }
+        return {id_: await self._replicas.running(entry.handle) > 0 for id_, entry in self._entries.items()}
 
     async def stats(self) -> dict[str, list[dict[str, float]]]:
         """By model id: each replica's own figures."""

@@ -13,7 +13,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.contracts.chat import ChatRequest, EngineEvent, Finish
 from deployments.contracts.errors import AppError, ModelFailed, Overloaded, Unavailable
-from serve_app.clients.replicas import running
+from serve_app.clients.replicas import Replicas
 
 _log = logging.getLogger(__name__)
 _PATIENCE_S = 1.0
@@ -22,10 +22,9 @@ _PATIENCE_S = 1.0
 class ChatClient:
     """Streams from whichever replica Serve picks; a reader who leaves aborts the engine."""
 
-    def __init__(self, model: str, handle: DeploymentHandle[Any]) -> None:
+    def __init__(self, model: str, handle: DeploymentHandle[Any], replicas: Replicas) -> None:
         self._model = model
-        self._deployment = handle.deployment_name
-        self._app = handle.app_name
+        self._replicas = replicas
         self._handle: Any = handle.options(stream=True, method_name="generate")
 
     async def generate(self, request: ChatRequest) -> AsyncGenerator[EngineEvent]:
@@ -59,7 +58,7 @@ class ChatClient:
         try:
             while not first.done():
                 await asyncio.wait((first,), timeout=_PATIENCE_S)
-                if not first.done() and not await running(self._app, self._deployment):
+                if not first.done() and not await self._replicas.running(self._handle):
                     raise Unavailable(f"model {self._model!r} is not running at the moment", retry_after=5)
             return first.result()
         finally:

@@ -4,7 +4,6 @@
 
 import asyncio
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from ray import serve
@@ -15,28 +14,24 @@ _FRESH_S = 0.5
 _ASK_S = 2.0
 
 
-@dataclass
-class _Cache:
-    """One answer of the controller serves all who ask within its freshness."""
+class Replicas:
+    """Asks the controller; one answer serves all who ask within its freshness."""
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    status: ServeStatus | None = None
-    read_at: float = 0.0
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._status: ServeStatus | None = None
+        self._read_at = 0.0
 
-
-_cache = _Cache()
-
-
-async def running(app: str, deployment: str) -> int:
-    """How many replicas of a deployment are running."""
-    async with _cache.lock:
-        if _cache.status is None or time.monotonic() - _cache.read_at > _FRESH_S:
-            _cache.status = await asyncio.to_thread(serve.status)
-            _cache.read_at = time.monotonic()
-    found = _cache.status.applications.get(app)
-    if found is None or deployment not in found.deployments:
-        return 0
-    return found.deployments[deployment].replica_states.get("RUNNING", 0)
+    async def running(self, handle: DeploymentHandle[Any]) -> int:
+        """How many replicas of a deployment are running."""
+        async with self._lock:
+            if self._status is None or time.monotonic() - self._read_at > _FRESH_S:
+                self._status = await asyncio.to_thread(serve.status)
+                self._read_at = time.monotonic()
+        app = self._status.applications.get(handle.app_name)
+        found = app.deployments.get(handle.deployment_name) if app is not None else None
+        states = found.replica_states.items() if found is not None else ()
+        return sum(count for state, count in states if state == "RUNNING")
 
 
 async def ask_all(handle: DeploymentHandle[Any], method: str) -> list[Any]:

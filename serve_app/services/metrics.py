@@ -1,6 +1,6 @@
 """One replica's figures for Prometheus, with label sets bounded by the routes and the models."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Family:
 class Metrics:
     """The instruments of one replica; each has its own registry, so that tests can have many."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, unbooked: Callable[[], int] = int) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "polyphony_http_requests", "Requests answered.", ["route", "method", "status"], registry=self._registry
@@ -49,6 +49,10 @@ class Metrics:
         self._tokens = Counter(
             "polyphony_tokens", "Tokens read and written.", ["model", "kind"], registry=self._registry
         )
+
+        Gauge(
+            "polyphony_usage_unbooked", "Readings on disk that Postgres does not have yet.", registry=self._registry
+        ).set_function(unbooked)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         self._requests.labels(route, method, str(status)).inc()

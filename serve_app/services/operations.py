@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sqlalchemy import text
+
 from deployments.contracts.errors import AppError
 from deployments.contracts.models import ModelSpec
 from serve_app.db.database import Database
@@ -58,10 +60,15 @@ class OperationsService:
     async def _database_answers(self) -> bool:
         try:
             async with asyncio.timeout(_DATABASE_S):
-                await self.database.ping()
+                await _ping(self.database)
         except (AppError, TimeoutError):
             return False
         return True
+
+
+async def _ping(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("SELECT 1"))
 
 
 def _engine_families(stats: dict[str, list[dict[str, float]]]) -> Sequence[Family]:
