@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from deployments.contracts.errors import Unavailable
-from serve_app.cli.processes import free_port, spawn, stop
+from serve_app.cli.processes import free_port, spawn, stop, stop_child
 
 USER = "polyphony"
 _READY_S = 30
@@ -53,7 +53,7 @@ class EmbeddedPostgres:
         self._process = spawn(
             [*self._as_owner(), str(_binary("postgres")), "-D", str(self._cluster), *flags],
             env=self.env,
-            log=self._log,
+            log=self.log,
             on_parent_death=signal.SIGINT,
         )
         self._wait_ready(self._process)
@@ -61,15 +61,9 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """A fast shutdown: sessions are cut, everything committed is kept."""
-        if self._process is None:
-            return
-        stop(
-            [psutil.Process(self._process.pid)] if self._process.poll() is None else [],
-            grace_s=_STOP_S,
-            by=signal.SIGINT,
-        )
-        self._process.wait()
-        self._process = None
+        if self._process is not None:
+            stop_child(self._process, grace_s=_STOP_S, by=signal.SIGINT)
+            self._process = None
 
     @property
     def process(self) -> subprocess.Popen[bytes] | None:
@@ -84,7 +78,7 @@ class EmbeddedPostgres:
         return self.folder / "password"
 
     @property
-    def _log(self) -> Path:
+    def log(self) -> Path:
         return self.folder / "postgres.log"
 
     def _create(self) -> None:
@@ -117,7 +111,7 @@ class EmbeddedPostgres:
         probe = [str(_binary("pg_isready")), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(probe, env=dict(self.env), check=False).returncode != 0:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise Unavailable(f"the embedded Postgres did not start; see {self._log}")
+                raise Unavailable(f"the embedded Postgres did not start; see {self.log}")
             time.sleep(0.05)
 
     def _stop_leftover(self) -> None:

@@ -5,8 +5,8 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -17,9 +17,16 @@ _PR_SET_PDEATHSIG = 1
 
 def free_port() -> int:
     """A TCP port that was free on the loopback a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ones."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def spawn(
@@ -39,25 +46,49 @@ def spawn(
 
 
 def marked(mark: str) -> list[psutil.Process]:
-    """Every living process whose environment bears our mark, this one left out."""
-    found: list[psutil.Process] = []
+    """Every living process whose environment bears our mark, and its session with it; this one left out.
+
+    A process that renames itself may lose its environment, but not its session.
+    """
+    environments: dict[psutil.Process, str | None] = {}
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
-                found.append(process)
-    return found
+            environments[process] = process.environ().get(MARK)
+    sessions = {_session(process) for process, found in environments.items() if found == mark}
+    sessions -= {os.getsid(0), None}
+    return [
+        process
+        for process, found in environments.items()
+        if process.pid != os.getpid() and (found == mark or _session(process) in sessions)
+    ]
 
 
-def stop(processes: Sequence[psutil.Process], *, grace_s: float, by: signal.Signals = signal.SIGTERM) -> None:
+def stop(processes: Iterable[psutil.Process], *, grace_s: float, by: signal.Signals = signal.SIGTERM) -> None:
     """Ask processes to end, and make those end that have not after `grace_s` seconds."""
-    for process in processes:
+    asked = list(processes)
+    for process in asked:
         with suppress(psutil.Error):
             process.send_signal(by)
-    _, alive = psutil.wait_procs(processes, timeout=grace_s)
+    _, alive = psutil.wait_procs(asked, timeout=grace_s)
     for process in alive:
         with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(alive, timeout=5)
+
+
+def stop_child(child: subprocess.Popen[bytes], *, grace_s: float, by: signal.Signals = signal.SIGTERM) -> None:
+    """The same for one of our own, which is reaped as well."""
+    if child.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            stop([psutil.Process(child.pid)], grace_s=grace_s, by=by)
+    child.wait()
+
+
+def _session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return None
 
 
 def _dies_with_parent(by: signal.Signals) -> Callable[[], None] | None:

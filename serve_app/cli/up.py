@@ -1,0 +1,92 @@
+"""`polyphony up`: start everything, say where it is, and stay until asked to end."""
+
+import errno
+import socket
+from collections.abc import Callable
+
+from rich.console import Console
+
+from deployments.contracts.errors import AppError, Conflict
+from serve_app.cli import probe
+from serve_app.cli.failures import Failed, tail
+from serve_app.cli.folder import DataFolder
+from serve_app.cli.processes import marked, stop
+from serve_app.cli.progress import Progress
+from serve_app.cli.signals import Interrupted, interruptible
+from serve_app.cli.stack import Probe, Stack, Welcome
+from serve_app.settings import Settings
+
+
+def up() -> None:
+    """Start everything on this machine; Ctrl-C stops it again."""
+    raise SystemExit(supervise(Settings(), Progress(Console())))
+
+
+def supervise(settings: Settings, progress: Progress, probe: Probe = probe.chat) -> int:
+    """Run the stack until a signal, 0, or until it fails, 1."""
+    folder = DataFolder(settings.data_dir)
+    try:
+        with interruptible(lambda: _kill(folder)), folder.hold():
+            stop(marked(folder.mark), grace_s=5)
+            refuse_taken_port(settings.host, settings.port)
+            folder.prepare()
+            _run(Stack(settings, folder, progress, probe), progress)
+    except Interrupted:
+        return 0
+    except (Failed, AppError, OSError) as error:
+        _explain(error, progress.say)
+        return 1
+    return 0
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Conflict when somebody listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise Conflict(f"port {port} of {host} is in use: end what listens there, or set POLYPHONY_PORT") from error
+
+
+def _run(stack: Stack, progress: Progress) -> None:
+    try:
+        _welcome(stack.start(), progress.say)
+        stack.watch()
+    finally:
+        with progress.step("stopping"):
+            stack.stop()
+
+
+def _kill(folder: DataFolder) -> None:
+    for process in marked(folder.mark):
+        process.kill()
+
+
+def _welcome(welcome: Welcome, say: Callable[[str], None]) -> None:
+    say("")
+    say(f"Polyphony answers at {welcome.base_url}")
+    say(f"  documentation  {welcome.base_url}/docs")
+    say(f"  admin          {welcome.admin_email}")
+    if welcome.password:
+        say(f"  password       {welcome.password}   (shown only now)")
+    say("")
+    say("Try it, in another terminal:")
+    say(f"  KEY=$(.venv/bin/polyphony keys create {welcome.admin_email} --name first --quiet)")
+    say(f'  curl -N {welcome.base_url}/api/chat -H "Authorization: Bearer $KEY" \\')
+    say('    -H \'Content-Type: application/json\' -d \'{"messages":[{"role":"user","content":"hello"}]}\'')
+    say("")
+    say("Ctrl-C stops everything.")
+
+
+def _explain(error: Exception, say: Callable[[str], None]) -> None:
+    if isinstance(error, Failed) and error.log:
+        lines = tail(error.log)
+        if lines:
+            say(f"the last lines of {error.log}:")
+        for line in lines:
+            say(f"  | {line}")
+    say(f"error: {error}")
