@@ -12,11 +12,13 @@ from serve_app.auth.authenticator import Authenticator
 from serve_app.domain.events import ChatEvent, TurnFailed, TurnFinished, TurnStarted
 from serve_app.domain.principals import Asker
 from serve_app.domain.turns import ChatAsk, Turn
+from serve_app.domain.usage import Outcome
 from serve_app.pipelines.answer import answer
 from serve_app.services.asks import check
 from serve_app.services.limits import Limits
 from serve_app.services.metrics import Metrics
-from serve_app.services.usage.meter import Meter, Outcome, Reading
+from serve_app.services.usage.meter import Meter
+from serve_app.services.usage.reading import Reading
 
 _log = logging.getLogger(__name__)
 

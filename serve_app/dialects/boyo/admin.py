@@ -8,9 +8,10 @@ from pydantic import BaseModel
 from serve_app.dialects.boyo.wire import AskerDep, key_body, new_key_body, user_body
 from serve_app.domain.accounts import UserPatch
 from serve_app.domain.principals import Role
+from serve_app.web.body import JsonRoute
 from serve_app.web.dependencies import ServicesDep
 
-router = APIRouter(prefix="/admin", tags=["Admin"])
+router = APIRouter(route_class=JsonRoute, prefix="/admin", tags=["Admin"])
 
 
 class NewUserBody(BaseModel):

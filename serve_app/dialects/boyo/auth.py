@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from serve_app.dialects.boyo.wire import AskerDep, user_body
+from serve_app.web.body import JsonRoute
 from serve_app.web.dependencies import (
     SESSION_COOKIE,
     ServicesDep,
@@ -14,7 +15,7 @@ from serve_app.web.dependencies import (
     secure_cookies,
 )
 
-router = APIRouter(tags=["Authentication"])
+router = APIRouter(route_class=JsonRoute, tags=["Authentication"])
 
 
 class LoginBody(BaseModel):

@@ -12,11 +12,12 @@ from serve_app.dialects.boyo.chat_body import ChatBody
 from serve_app.dialects.boyo.wire import AskerDep
 from serve_app.domain.events import ChatEvent, ToolCallRequested, TurnFailed, TurnFinished, TurnStarted
 from serve_app.pipelines.collect import collect
+from serve_app.web.body import JsonRoute
 from serve_app.web.dependencies import ServicesDep
 from serve_app.web.disconnect import unless_left
 from serve_app.web.sse import Frame, respond
 
-router = APIRouter(tags=["Chat / LLM"])
+router = APIRouter(route_class=JsonRoute, tags=["Chat / LLM"])
 
 
 @router.post("/api/chat", response_model=None)

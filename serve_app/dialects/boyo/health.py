@@ -4,9 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from serve_app.web.body import JsonRoute
 from serve_app.web.dependencies import ServicesDep
 
-router = APIRouter(tags=["Authentication"])
+router = APIRouter(route_class=JsonRoute, tags=["Authentication"])
 
 
 @router.get("/health")

@@ -6,9 +6,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from serve_app.dialects.boyo.wire import AskerDep, key_body, new_key_body
+from serve_app.web.body import JsonRoute
 from serve_app.web.dependencies import ServicesDep
 
-router = APIRouter(tags=["API Keys"])
+router = APIRouter(route_class=JsonRoute, tags=["API Keys"])
 
 
 class NewKeyBody(BaseModel):
