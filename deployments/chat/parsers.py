@@ -54,7 +54,7 @@ class _Reasoning:
     """<think>…</think> at the head of an answer; the blank lines around it belong to neither part."""
 
     def __init__(self, *, open: bool) -> None:
-        self._state: Literal["head", "reasoning", "gap", "answer"] = "reasoning" if open else "head"
+        self._state: Literal["head", "opened", "reasoning", "gap", "answer"] = "opened" if open else "head"
         self._held = ""
 
     def feed(self, text: str) -> tuple[str, str]:
@@ -66,9 +66,13 @@ class _Reasoning:
         if self._state == "head":
             head = self._held.lstrip()
             if head.startswith(_OPEN_THINK):
-                self._state, self._held = "reasoning", head.removeprefix(_OPEN_THINK).lstrip()
+                self._state, self._held = "opened", head.removeprefix(_OPEN_THINK)
             elif not _OPEN_THINK.startswith(head):
                 self._state = "answer"
+        if self._state == "opened":
+            self._held = self._held.lstrip()
+            if self._held:
+                self._state = "reasoning"
         if self._state == "reasoning":
             thought, closed, rest = self._held.partition(_CLOSE_THINK)
             if closed:
@@ -113,8 +117,7 @@ class _HermesCalls:
             if isinstance(call := _read_call(self._held), ToolCall):
                 self._leave(deltas, call, len(self._held))
             else:
-                end = self._held.find(_CLOSE_CALL)
-                self._give_up(deltas, len(self._held) if end < 0 else end + len(_CLOSE_CALL))
+                self._give_up(deltas)
                 deltas += self.feed("")
         if self._held and (self._held.strip() or not self.called):
             deltas.append(TextDelta(self._held))
@@ -141,7 +144,7 @@ class _HermesCalls:
         if call == "unfinished":
             self._looked = after
         elif call == "broken":
-            self._give_up(deltas, after)
+            self._give_up(deltas)
         else:
             self._leave(deltas, call, after)
         return True
@@ -150,7 +153,10 @@ class _HermesCalls:
         deltas.append(call)
         self.called, self._in_call, self._held = True, False, self._held[after:]
 
-    def _give_up(self, deltas: list[Delta], after: int) -> None:
+    def _give_up(self, deltas: list[Delta]) -> None:
+        """What was taken for a call is text up to its first closing tag; calls may follow."""
+        end = self._held.find(_CLOSE_CALL)
+        after = len(self._held) if end < 0 else end + len(_CLOSE_CALL)
         deltas.append(TextDelta(_OPEN_CALL + self._held[:after]))
         self._in_call, self._held = False, self._held[after:]
 

@@ -45,7 +45,7 @@ class VllmEngine:
         self._prompts = PromptEncoder(tokenizer)
         self._tags_are_special = not set(TAGS).isdisjoint(tokenizer.all_special_tokens)
         self._steps = 0
-        self._steps_when_checked = -1
+        self._steps_when_checked = 0
 
     async def generate(self, request: ChatRequest) -> AsyncIterator[EngineEvent]:
         """The answer as it comes; see the Chat contract. Closing the generator aborts the work in the engine."""
@@ -70,10 +70,11 @@ class VllmEngine:
 
     async def check_health(self) -> None:
         """Generates one token, unless answers have moved on since the last check."""
-        if self._steps == self._steps_when_checked or self._steps == 0:
+        if self._llm.errored:
+            raise ModelFailed("the model's engine is dead")
+        if self._steps == self._steps_when_checked:
             await self._probe(_PROBE_S if self._steps else _WARM_UP_S)
         self._steps_when_checked = self._steps
-        await self._llm.check_health()
 
     def describe(self) -> dict[str, Any]:
         """Facts of the loaded model."""

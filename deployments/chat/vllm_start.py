@@ -40,7 +40,8 @@ def start(spec: ModelSpec, options: ChatOptions) -> "AsyncLLM":
 
     from deployments.chat.executors import OneProcess, ProcessPerDevice
 
-    kv_cache_gib = options.kv_cache_gib or (_CPU_KV_CACHE_GIB if current_platform.is_cpu() else None)
+    on_cpu = current_platform.is_cpu()
+    kv_cache_gib = options.kv_cache_gib or (_CPU_KV_CACHE_GIB if on_cpu else None)
     args = AsyncEngineArgs(
         model=weights,
         served_model_name=spec.id,
@@ -52,12 +53,15 @@ def start(spec: ModelSpec, options: ChatOptions) -> "AsyncLLM":
         distributed_executor_backend=OneProcess if options.tensor_parallel_size == 1 else ProcessPerDevice,
         gpu_memory_utilization=options.gpu_memory_utilization,
         kv_cache_memory_bytes=None if kv_cache_gib is None else int(kv_cache_gib * _GIB),
+        # On a CPU the engine dies of a seeded request whose prompt is read in parts.
+        enable_chunked_prefill=False if on_cpu else None,
         enable_prefix_caching=options.prefix_cache,
         seed=options.seed,
         structured_outputs_config=StructuredOutputsConfig(backend="xgrammar", disable_any_whitespace=True),
         reasoning_parser=options.reasoning_parser or "",
         trust_remote_code=False,
         disable_log_stats=True,
+        use_tqdm_on_load=False,
         enable_log_requests=False,
     )
     return AsyncLLM.from_engine_args(args, stat_loggers=[_gauges_class()])
