@@ -10,8 +10,10 @@ from serve_app.settings import Settings
 
 
 def inherited(mark: str) -> dict[str, str]:
-    """Our own environment, marked."""
-    return {**os.environ, MARK: mark}  # noqa: TID251 - Settings reads what we use; children get all of it.
+    """Our own environment, marked, and with no proxy between the parts of the stack."""
+    env = {**os.environ, MARK: mark}  # noqa: TID251 - Settings reads what we use; children get all of it.
+    direct = ",".join(filter(None, [env.get("no_proxy") or env.get("NO_PROXY"), "127.0.0.1", "localhost", "::1"]))
+    return {**env, "no_proxy": direct, "NO_PROXY": direct}
 
 
 def exported(settings: Settings) -> dict[str, str]:

@@ -70,12 +70,12 @@ class DataFolder:
             yield
 
     def prepare(self) -> None:
-        """Make the folders and the token anew or for the first time; the lock must be held."""
+        """Make room for a new run and drop the logs of the last one; the lock must be held."""
         self.forget()
-        self.logs.mkdir(exist_ok=True, mode=0o700)
-        with suppress(FileNotFoundError):
-            shutil.rmtree(self.run)
-        self.run.mkdir(mode=0o700)
+        for folder in (self.logs, self.run):
+            with suppress(FileNotFoundError):
+                shutil.rmtree(folder)
+            folder.mkdir(mode=0o700)
         if not self.ray_token.exists():
             _write_private(self.ray_token, secrets.token_urlsafe(32))
 

@@ -47,7 +47,7 @@ class EmbeddedMilvus:
     def wait(self) -> None:
         """Until it answers, or Unavailable."""
         deadline = time.monotonic() + _READY_S
-        with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{self.port}", options=[("grpc.enable_http_proxy", 0)]) as channel:
             answers = grpc.channel_ready_future(channel)
             while True:
                 try:

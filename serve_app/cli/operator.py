@@ -1,14 +1,16 @@
 """The operator at this machine: the use-cases of the API, with an authority of its own, straight on the database."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from deployments.contracts.errors import AppError, NotFound
 from serve_app.auth.authenticator import Authenticator
 from serve_app.auth.passwords import Passwords
 from serve_app.cli.environment import inherited
+from serve_app.cli.failures import reported
 from serve_app.cli.folder import DataFolder
 from serve_app.cli.postgres import EmbeddedPostgres
 from serve_app.db.database import Database
@@ -17,6 +19,8 @@ from serve_app.domain.principals import Principal
 from serve_app.services.keys import KeyService
 from serve_app.services.users import UserService
 from serve_app.settings import Settings
+
+T = TypeVar("T")
 
 _TEMPORARY = "polyphony up"
 OPERATOR = Principal(user_id=0, email="operator@localhost", name="Operator", role="admin", rate_limit=1)
@@ -77,6 +81,19 @@ async def _delete_temporary(database_url: str, settings: Settings) -> None:
                 await services.keys.delete_any(OPERATOR, key.id)
 
 
+def perform(work: Callable[[Accounts], Awaitable[T]]) -> T:
+    """One use-case on whichever database is in reach; a failure is told and ends the command."""
+
+    async def connected(database_url: str) -> T:
+        async with accounts(database_url, settings) as services:
+            return await work(services)
+
+    with reported():
+        settings = Settings()
+        with reachable_database(settings) as url:
+            return asyncio.run(connected(url))
+
+
 @contextmanager
 def reachable_database(settings: Settings) -> Generator[str]:
     """The URL of the outside database, of the running stack's, or of an embedded one started for the moment."""
@@ -87,7 +104,6 @@ def reachable_database(settings: Settings) -> Generator[str]:
         yield state.database_url
     else:
         with folder.hold():
-            folder.prepare()
             postgres = EmbeddedPostgres(folder.postgres, inherited(folder.mark))
             try:
                 postgres.start()

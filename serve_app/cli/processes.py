@@ -1,6 +1,7 @@
 """Child processes that never outlive us: each dies with its parent and is known by a mark in its environment."""
 
 import ctypes
+import errno
 import os
 import signal
 import socket
@@ -10,6 +11,8 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
+
+from deployments.contracts.errors import Conflict
 
 MARK = "POLYPHONY_STACK"
 _PR_SET_PDEATHSIG = 1
@@ -27,6 +30,19 @@ def free_ports(count: int) -> list[int]:
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
         return [probe.getsockname()[1] for probe in probes]
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Conflict when somebody listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise Conflict(f"port {port} of {host} is in use: end what listens there, or set POLYPHONY_PORT") from error
 
 
 def spawn(

@@ -154,5 +154,5 @@ def resolve(config: Path, *, host: str, port: int) -> str:
     if not isinstance(loaded, dict) or "applications" not in loaded:
         raise InvalidInput(f"{config} is no Serve config: it lists no applications")
     given = cast("dict[str, Any]", loaded)
-    http = {**(given.get("http_options") or {}), "host": host, "port": port}
+    http: dict[str, Any] = {**(given.get("http_options") or {}), "host": host, "port": port}
     return yaml.safe_dump({**given, "http_options": http}, sort_keys=False)

@@ -1,16 +1,15 @@
 """`polyphony up`: start everything, say where it is, and stay until asked to end."""
 
-import errno
-import socket
 from collections.abc import Callable
 
+import typer
 from rich.console import Console
 
-from deployments.contracts.errors import AppError, Conflict
+from deployments.contracts.errors import AppError
 from serve_app.cli import probe
-from serve_app.cli.failures import Failed, tail
+from serve_app.cli.failures import Failed, reported, tail
 from serve_app.cli.folder import DataFolder
-from serve_app.cli.processes import marked, stop
+from serve_app.cli.processes import marked, refuse_taken_port, stop
 from serve_app.cli.progress import Progress
 from serve_app.cli.signals import Interrupted, interruptible
 from serve_app.cli.stack import Probe, Stack, Welcome
@@ -19,7 +18,9 @@ from serve_app.settings import Settings
 
 def up() -> None:
     """Start everything on this machine; Ctrl-C stops it again."""
-    raise SystemExit(supervise(Settings(), Progress(Console())))
+    with reported():
+        settings = Settings()
+    raise typer.Exit(supervise(settings, Progress(Console())))
 
 
 def supervise(settings: Settings, progress: Progress, probe: Probe = probe.chat) -> int:
@@ -37,19 +38,6 @@ def supervise(settings: Settings, progress: Progress, probe: Probe = probe.chat)
         _explain(error, progress.say)
         return 1
     return 0
-
-
-def refuse_taken_port(host: str, port: int) -> None:
-    """Conflict when somebody listens there already."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as attempt:
-        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            attempt.bind((host, port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise Conflict(f"port {port} of {host} is in use: end what listens there, or set POLYPHONY_PORT") from error
 
 
 def _run(stack: Stack, progress: Progress) -> None:
