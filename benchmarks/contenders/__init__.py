@@ -1,0 +1,1 @@
+"""What is measured side by side, each started and ended by a context manager."""
