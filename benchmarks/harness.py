@@ -1,6 +1,7 @@
 """Rounds: every contender in turn, the same load, the CPU of all its processes before and after."""
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +94,13 @@ def interleave(
         done.append({each.name: measure(each, load) for each in (*contenders[first:], *contenders[:first])})
     kept = calmest([_noise(one) for one in done], rounds)
     return {each.name: [done[index][each.name] for index in kept] for each in contenders}
+
+
+def idle(contenders: Sequence[Contender], seconds: float) -> dict[str, float]:
+    """CPU milliseconds a second that each takes with nothing to do, all at the same time; figures include them."""
+    before = {each.name: Clock.read(each.mark) for each in contenders}
+    time.sleep(seconds)
+    return {each.name: Clock.read(each.mark).since(before[each.name]) * 1e3 / seconds for each in contenders}
 
 
 def noise(*measured: Rounds) -> str:

@@ -15,6 +15,9 @@ from typing import IO
 from benchmarks.work import Plan, Result
 from serve_app.cli.processes import MARK, stop_child
 
+# Streams of one pace that begin together would ask for the CPU in the same instants for ever.
+_RAMP_S = 0.1
+
 One = Callable[[Plan, Result], Awaitable[None]]
 """Does one piece of a plan's work and notes what came of it."""
 
@@ -84,14 +87,15 @@ async def _work_off(plan: Plan, one: One) -> Result:
     result = Result()
     began, spent = time.perf_counter(), time.process_time()
 
-    async def stream() -> None:
+    async def stream(number: int) -> None:
+        await asyncio.sleep(_RAMP_S * number / plan.streams)
         while True:
             await one(plan, result)
             if time.perf_counter() - began >= plan.seconds:
                 return
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(plan.streams):
-            group.create_task(stream())
+        for number in range(plan.streams):
+            group.create_task(stream(number))
     result.seconds, result.cpu_s = time.perf_counter() - began, time.process_time() - spent
     return result
