@@ -1,5 +1,6 @@
-"""CPU time of everything a contender runs, and of everybody else on the machine."""
+"""CPU time of everything a contender runs, and of the whole machine."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,7 +19,7 @@ class Clock:
     @classmethod
     def read(cls, mark: str | None) -> Self:
         by_process: dict[psutil.Process, float] = {}
-        for process in marked(mark) if mark else ():
+        for process in _family(marked(mark)) if mark else ():
             try:
                 times = process.cpu_times()
             except psutil.NoSuchProcess:
@@ -30,3 +31,15 @@ class Clock:
     def since(self, earlier: Self) -> float:
         """What the processes of the mark took; those that began in between with all they have."""
         return sum(spent - earlier.by_process.get(process, 0) for process, spent in self.by_process.items())
+
+
+def _family(bearers: list[psutil.Process]) -> set[psutil.Process]:
+    """With all descendants: Postgres's backends have sessions of their own, and overwrite their environment."""
+    children: defaultdict[int, list[psutil.Process]] = defaultdict(list)
+    for process in psutil.process_iter(["ppid"]):
+        children[process.info["ppid"]].append(process)
+    found, further = set[psutil.Process](), bearers
+    while further:
+        found.update(further)
+        further = [child for process in further for child in children[process.pid] if child not in found]
+    return found

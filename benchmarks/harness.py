@@ -83,12 +83,12 @@ def measure(contender: Contender, load: Load) -> Window:
 def interleave(
     contenders: Sequence[Contender], load: Load, rounds: int, tell: Callable[[str], None] = lambda _: None
 ) -> Rounds:
-    """`rounds` calm rounds, or the calmest of twice as many; each begins with another contender."""
+    """`rounds` calm rounds, or the calmest of half as many again; each begins with another contender."""
     for contender in contenders:
         tell(f"warming up {contender.name}")
         measure(contender, Load(load.work, load.streams, load.seconds / 2))
     done: list[dict[str, Window]] = []
-    while len(done) < 2 * rounds and sum(_noise(one) < _DISTURBED for one in done) < rounds:
+    while len(done) < rounds * 3 / 2 and sum(_noise(one) < _DISTURBED for one in done) < rounds:
         tell(f"round {len(done) + 1}")
         first = len(done) % len(contenders)
         done.append({each.name: measure(each, load) for each in (*contenders[first:], *contenders[:first])})
