@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,17 @@ class Stack:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         return httpx.AsyncClient(base_url=self.base_url, headers=headers, timeout=60, trust_env=False)
 
-    async def admin(self) -> httpx.AsyncClient:
+    @asynccontextmanager
+    async def admin(self) -> AsyncGenerator[httpx.AsyncClient]:
         """A client with the admin's session."""
-        client = self.client()
-        answer = await client.post("/auth/login", json={"email": ADMIN, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        return client
+        async with self.client() as client:
+            answer = await client.post("/auth/login", json={"email": ADMIN, "password": PASSWORD})
+            assert answer.status_code == 200, answer.text
+            yield client
 
     async def user(self, name: str, rate_limit: int = 100_000) -> tuple[int, str]:
         """A new user: the id and a key."""
-        async with await self.admin() as admin:
+        async with self.admin() as admin:
             body = {"email": f"{name}@example.com", "password": PASSWORD, "name": name, "rate_limit": rate_limit}
             made = await admin.post("/admin/users", json=body)
             assert made.status_code == 200, made.text
