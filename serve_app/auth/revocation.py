@@ -31,6 +31,7 @@ class RevocationListener:
 
     async def start(self) -> None:
         """Returns once the first connect has succeeded or failed; from then on it keeps trying by itself."""
+        self._tried.clear()
         self._task = spawn(self._run(), name="revocation listener")
         await self._tried.wait()
 
