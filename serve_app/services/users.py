@@ -44,7 +44,7 @@ class UserService:
         rate_limit: int | None = None,
         token_quota: int | None = None,
     ) -> User:
-        """Without a name, what stands before the `@` is one. InvalidInput names the field; Conflict: e-mail is taken."""
+        """The default name stands before the `@`. InvalidInput names the field; Conflict when the e-mail is taken."""
         require_admin(asker)
         email, checked_role = validation.email(email), validation.role(role)
         name = validation.name(name or email.partition("@")[0])
