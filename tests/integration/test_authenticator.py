@@ -250,11 +250,14 @@ async def test_notices_lost_on_the_way_are_made_up_for(
     one.watch(await one.by_session(session), lambda: told.append("session"))
     await one.close()
     await _delete_key(other, gone_id)
+    async with other.change() as change:
+        await Users(change.session).change(user.id, {"rate_limit": 7})
+        change.announce(Notice("user", user.id))
     assert (await one.by_key(gone)).key_id == gone_id
     await one.start()
     with pytest.raises(Unauthenticated):
         await one.by_key(gone)
-    assert (await one.by_key(kept)).key_id == kept_id
+    assert [(await one.by_key(kept)).key_id, (await one.by_key(kept)).rate_limit] == [kept_id, 7]
     await asyncio.sleep(0)
     assert told == ["gone"]
 
