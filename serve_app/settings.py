@@ -12,7 +12,9 @@ Names = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """`POLYPHONY_<NAME>` each; lists are separated by commas."""
 
-    model_config = SettingsConfigDict(env_prefix="POLYPHONY_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="POLYPHONY_", env_file=".env", extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
 
     host: str = "127.0.0.1"
     """Address of the public port."""
@@ -32,10 +34,10 @@ class Settings(BaseSettings):
     """URI of an outside Milvus; without one `polyphony up` runs its own."""
     fetch_allow: Names = ()
     """Private hosts that outbound fetches may reach all the same."""
-    trusted_proxies: Names = ("127.0.0.1", "::1")
-    """Peers whose X-Forwarded-* headers are believed: addresses or networks."""
+    trusted_proxies: Names = ()
+    """Proxies whose X-Forwarded-* headers are believed: addresses or networks."""
     operator_token: SecretStr | None = None
-    """Bearer token that opens /metrics beyond the loopback."""
+    """Bearer token that opens /metrics to others than the loopback."""
     max_body_mb: Annotated[int, Field(ge=1)] = 8
     """Largest JSON body accepted, in MiB."""
     session_hours: Annotated[int, Field(ge=1)] = 168

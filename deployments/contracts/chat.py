@@ -1,6 +1,6 @@
 """What a chat engine is asked and what it answers."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -132,6 +132,6 @@ EngineEvent = Spent | TextDelta | ReasoningDelta | ToolCall | Finish
 class Chat(Protocol):
     """Anything that can continue a conversation: a client, an engine, a fake."""
 
-    def generate(self, request: ChatRequest) -> AsyncIterator[EngineEvent]:
-        """Refusals (InvalidInput, NotSupported, Overloaded) are raised before the first event."""
+    def generate(self, request: ChatRequest) -> AsyncGenerator[EngineEvent]:
+        """Refusals (InvalidInput, NotSupported, Overloaded) are raised before the first event; closing it aborts."""
         ...

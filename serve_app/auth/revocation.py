@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
-from deployments.contracts.errors import AppError
 from serve_app.db.notices import CHANNEL, Notice
 from serve_app.domain.tasks import spawn
 
@@ -27,6 +26,7 @@ class RevocationListener:
         self._heard = heard
         self._caught_up = caught_up
         self._tried = asyncio.Event()
+        self._on = True
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -51,8 +51,11 @@ class RevocationListener:
                     await self._stay(connection, lost)
                 finally:
                     connection.terminate()
-            except (OSError, AppError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                _log.warning("revocation listener is off: %s", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not end
+                # A replica that stops listening would honour revoked keys for ever.
+                if self._on:
+                    _log.warning("revocation listener lost Postgres and tries again: %s", type(error).__name__)
+            self._on = False
             self._tried.set()
             await asyncio.sleep(delay)
             delay = min(delay * 2, _LONGEST_DELAY_S)
@@ -69,6 +72,7 @@ class RevocationListener:
         except BaseException:
             connection.terminate()
             raise
+        self._on = True
         self._tried.set()
         return connection
 

@@ -22,6 +22,7 @@ FLAGS: Mapping[str, str] = {
     # The transport: HAProxy in front of the replicas, gRPC between them.
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.web.control_headers:around_serve",
     # A reload of HAProxy cuts what is older than this, voice sessions and long streams included.
     "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "86400",
     "RAY_SERVE_HAPROXY_NBTHREAD": "2",

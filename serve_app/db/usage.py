@@ -91,4 +91,10 @@ class UsageBook:
 
 def _values(record: UsageRecord) -> dict[str, Any]:
     values = asdict(record)
-    return values | values.pop("measure")
+    values |= values.pop("measure")
+    return {name: _storable(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def _storable(value: str) -> str:
+    """Postgres takes neither NUL nor lone surrogates, and one refused record would hold up all."""
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,1 @@
+"""What Polyphony costs, side by side with others."""

@@ -1,0 +1,1 @@
+"""Chat: the deployment, and the engines it can run."""
