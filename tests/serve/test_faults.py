@@ -37,10 +37,11 @@ async def test_a_model_replica_killed_mid_stream_ends_in_an_error_event_and_come
 
         await until(answers, within_s=60)
     assert 503 in statuses
-    await until(lambda: _booked(stack, user_id, 2))
-    failed, finished = await stack.rows(user_id)
+    await until(lambda: _booked(stack, user_id, 1 + len(statuses)))
+    failed, *refused, finished = await stack.rows(user_id)
     assert (failed["outcome"], finished["outcome"]) == ("failed", "finished")
     assert received <= failed["completion_tokens"] <= received + 2
+    assert {(row["outcome"], row["completion_tokens"]) for row in refused} == {("failed", 0)}
 
 
 async def test_with_a_second_replica_the_next_call_is_answered(stack: Stack) -> None:
