@@ -142,6 +142,8 @@ class RayHead:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # Under `uv run` Ray would make the environment anew for its workers.
+            "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
             "DASHBOARD_METRIC_PORT": str(dashboard),
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback),
             "RAY_SERVE_HAPROXY_BINARY_PATH": str(haproxy),
