@@ -17,6 +17,7 @@ from serve_app.web.disconnect import left, unless_left
 E = TypeVar("E")
 
 _STALLED_S = 30.0
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 # No line breaks to SSE, but to clients that split by Unicode's idea of lines.
 _LINE_BREAKS = {ord(break_): f"\\u{ord(break_):04x}" for break_ in "\x85\u2028\u2029"}
 
@@ -45,7 +46,7 @@ async def respond(
 
 def encode(frame: Frame) -> bytes:
     name = f"event: {frame.event}\n" if frame.event is not None else ""
-    data = json.dumps(frame.data, ensure_ascii=False, separators=(",", ":")).translate(_LINE_BREAKS)
+    data = _JSON.encode(frame.data).translate(_LINE_BREAKS)
     return f"{name}data: {data}\n\n".encode(errors="replace")
 
 
