@@ -46,7 +46,9 @@ async def respond(
 
 def encode(frame: Frame) -> bytes:
     name = f"event: {frame.event}\n" if frame.event is not None else ""
-    data = _JSON.encode(frame.data).translate(_LINE_BREAKS)
+    data = _JSON.encode(frame.data)
+    if not data.isascii():
+        data = data.translate(_LINE_BREAKS)
     return f"{name}data: {data}\n\n".encode(errors="replace")
 
 
