@@ -42,6 +42,9 @@ look() {
     elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         need python3.11-venv "makes the virtual environment"
     fi
+    if [ "$python" = missing ] || ! "$python" -c 'import ctypes; ctypes.CDLL("libnuma.so.1")' 2>/dev/null; then
+        need libnuma1 "vLLM's CPU build places its memory with it"
+    fi
 }
 
 install_missing() {

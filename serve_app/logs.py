@@ -5,8 +5,11 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any
 
+_FILE_BYTES = 10 * 2**20
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -29,12 +32,14 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def configure(level: str) -> None:
-    """Send the records of our own loggers to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+def configure(level: str, file: Path) -> None:
+    """Send the records of our own loggers to a file that rotates, and to standard error."""
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handlers = [logging.StreamHandler(sys.stderr), RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=3)]
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter())
     for name in ("serve_app", "deployments"):
         logger = logging.getLogger(name)
-        logger.handlers = [handler]
+        logger.handlers = list(handlers)
         logger.setLevel(level.upper())
         logger.propagate = False

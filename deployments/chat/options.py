@@ -26,8 +26,8 @@ class ChatOptions(BaseModel):
     default_max_tokens: Positive = 1024
     """Length of an answer when the request names none."""
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
-    enforce_eager: bool = True
-    """False compiles the model at start: faster answers, a longer start."""
+    enforce_eager: bool | None = None
+    """False compiles the model at start: faster answers, a longer start. By default so on GPUs, but not on a CPU."""
     max_num_seqs: Positive = 16
     """Requests that are generated at a time; further ones wait in the engine."""
     tensor_parallel_size: Positive = 1

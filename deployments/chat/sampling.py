@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vllm.sampling_params import StructuredOutputsParams
 
 _SEEDS = 2**63 - 1
+_LARGEST_GRAMMAR = 128 * 1024
+"""Characters of schemas, expressions or options; beyond, compiling them takes many seconds."""
 _PLACE = re.compile(r"\[[\d:]+\] \S+:\d+: ")
 """Where in its own source xgrammar found a fault."""
 
@@ -37,17 +39,22 @@ def sampling_params(
     known = {name: value for name, value in defaults.items() if name != "max_tokens"}
     known |= {name: value for name, value in wishes.items() if value is not None}
     try:
+        constraint = _constraint(request)
+        if constraint is not None and _size(constraint) > _LARGEST_GRAMMAR:
+            raise InvalidInput("what the answer must follow is too large", param=constrained_by(request))
         return SamplingParams(
             **known,
             max_tokens=max_tokens,
             stop=list(asked.stop),
-            structured_outputs=_constraint(request),
+            structured_outputs=constraint,
             output_kind=RequestOutputKind.DELTA,
             skip_special_tokens=not keep_special,
             spaces_between_special_tokens=False,
         )
     except VLLMValidationError as error:
         raise refusal(error) from None
+    except RecursionError:
+        raise InvalidInput("a schema is nested too deeply", param=constrained_by(request)) from None
 
 
 def refusal(error: Exception, param: str | None = None) -> InvalidInput:
@@ -97,6 +104,11 @@ def _constraint(request: ChatRequest) -> "StructuredOutputsParams | None":
         tags = [_tag(tool, bound=False) for tool in tools]
         return _tagged({"type": "triggered_tags", "triggers": ["<tool_call>"], "tags": tags})
     return None
+
+
+def _size(constraint: "StructuredOutputsParams") -> int:
+    whole = constraint.json or constraint.structural_tag or constraint.regex or ""
+    return len(whole) + sum(map(len, constraint.choice or ()))
 
 
 def _tagged(format: dict[str, Any]) -> "StructuredOutputsParams":

@@ -143,12 +143,16 @@ class VllmEngine:
             request.request_id or uuid.uuid4().hex,
             reasoning_ended=not prompt.opens_reasoning,
         )
+        begun = False
         try:
             async with aclosing(stream) as outputs:
                 async for output in outputs:
                     self._steps += 1
-                    if output.finished and output.outputs[0].finish_reason == "error":
+                    if output.outputs[0].finish_reason == "error":
+                        if params.structured_outputs is not None and not begun:
+                            raise InvalidInput("no answer can follow what is asked", param=constrained_by(request))
                         raise ModelFailed("the model failed while it answered")
+                    begun = True
                     yield output
         except VLLMClientError as error:
             raise refusal(error) from None

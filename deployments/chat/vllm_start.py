@@ -47,7 +47,7 @@ def start(spec: ModelSpec, options: ChatOptions) -> "AsyncLLM":
         served_model_name=spec.id,
         max_model_len=options.max_model_len,
         dtype=options.dtype,
-        enforce_eager=options.enforce_eager,
+        enforce_eager=on_cpu if options.enforce_eager is None else options.enforce_eager,
         max_num_seqs=options.max_num_seqs,
         tensor_parallel_size=options.tensor_parallel_size,
         distributed_executor_backend=OneProcess if options.tensor_parallel_size == 1 else ProcessPerDevice,

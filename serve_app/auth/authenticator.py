@@ -1,7 +1,7 @@
 """From a credential to who it stands for, from memory whenever possible."""
 
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,7 +19,10 @@ from serve_app.domain.flights import Flights
 from serve_app.domain.principals import Principal
 
 _UNKNOWN_S = 2.0
-Find = Callable[[AsyncSession, bytes], Awaitable[tuple[Principal, float] | None]]
+_CATCH_UP_S = 5.0
+Found = dict[bytes, tuple[Principal, float]]
+"""By digest: who it stands for, and for how many seconds."""
+Find = Callable[[AsyncSession, Sequence[bytes]], Awaitable[Found]]
 
 
 class Change:
@@ -90,11 +93,11 @@ class Authenticator:
     async def _look_up(self, hashed: bytes, find: Find) -> Principal:
         epoch = self._epoch
         async with self._database.transaction() as session:
-            found = await find(session, hashed)
-        if found is None:
+            found = await find(session, [hashed])
+        if not found:
             self._unknown.put(hashed, True, life_s=_UNKNOWN_S)
             raise _unauthenticated()
-        principal, life_s = found
+        principal, life_s = found[hashed]
         # A notice that came while we asked may have been about this very credential.
         if epoch == self._epoch:
             self._known.put(hashed, principal, life_s=life_s)
@@ -107,27 +110,31 @@ class Authenticator:
             self._watchers.fire(notice)
 
     async def _catch_up(self) -> None:
+        """Notices may have been lost: read again all that is remembered, and who is watched."""
         self._epoch += 1
-        self._known.clear()
-        self._unknown.clear()
-        watched = self._watchers.subjects()
-        if not watched:
-            return
-        async with self._database.transaction() as session:
+        epoch, digests, watched = self._epoch, self._known.keys(), self._watchers.subjects()
+        async with self._database.transaction(deadline_s=_CATCH_UP_S) as session:
+            found = await _find_key(session, digests) | await _find_session(session, digests)
             keys = await Keys(session).existing([subject.id for subject in watched if subject.kind == "key"])
             sessions = await Sessions(session).existing([one.id for one in watched if one.kind == "session"])
+        for hashed in digests:
+            if hashed in found and epoch == self._epoch:
+                principal, life_s = found[hashed]
+                self._known.put(hashed, principal, life_s=life_s)
+            else:
+                self._known.discard(hashed)
         for subject in watched:
             if subject.id not in (keys if subject.kind == "key" else sessions):
                 self._apply(subject)
 
 
-async def _find_key(session: AsyncSession, hashed: bytes) -> tuple[Principal, float] | None:
-    principal = await Keys(session).principal(hashed)
-    return (principal, math.inf) if principal else None
+async def _find_key(session: AsyncSession, digests: Sequence[bytes]) -> Found:
+    principals = await Keys(session).principals(digests)
+    return {hashed: (principal, math.inf) for hashed, principal in principals.items()}
 
 
-async def _find_session(session: AsyncSession, hashed: bytes) -> tuple[Principal, float] | None:
-    return await Sessions(session).principal(hashed)
+async def _find_session(session: AsyncSession, digests: Sequence[bytes]) -> Found:
+    return await Sessions(session).principals(digests)
 
 
 def _concerns(notice: Notice, principal: Principal) -> bool:

@@ -37,5 +37,8 @@ class ExpiringCache(Generic[V]):
         for key in [key for key, (value, _) in self._entries.items() if unwanted(value)]:
             del self._entries[key]
 
-    def clear(self) -> None:
-        self._entries.clear()
+    def discard(self, key: bytes) -> None:
+        self._entries.pop(key, None)
+
+    def keys(self) -> list[bytes]:
+        return list(self._entries)

@@ -31,6 +31,7 @@ class RevocationListener:
 
     async def start(self) -> None:
         """Returns once the first connect has succeeded or failed; from then on it keeps trying by itself."""
+        self._tried.clear()
         self._task = spawn(self._run(), name="revocation listener")
         await self._tried.wait()
 
@@ -53,8 +54,11 @@ class RevocationListener:
                     connection.terminate()
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not end
                 # A replica that stops listening would honour revoked keys for ever.
-                if self._on:
-                    _log.warning("revocation listener lost Postgres and tries again: %s", type(error).__name__)
+                reason = type(error).__name__
+            else:
+                reason = "hung up"
+            if self._on:
+                _log.warning("revocation listener lost Postgres and tries again: %s", reason)
             self._on = False
             self._tried.set()
             await asyncio.sleep(delay)

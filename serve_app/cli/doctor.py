@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 import yaml
-from rich.console import Console
-from rich.table import Table
 
 from deployments.contracts.errors import AppError
 from serve_app.cli import checks, servers
@@ -16,9 +14,8 @@ from serve_app.cli.checks import Finding
 from serve_app.cli.failures import reported
 from serve_app.cli.folder import DataFolder
 from serve_app.cli.ray import resolve
+from serve_app.cli.tables import show
 from serve_app.settings import Settings
-
-_SIGNS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print a list for programs.")] = False) -> None:
@@ -64,7 +61,6 @@ def _examine_servers(settings: Settings) -> Generator[Finding]:
 
 
 def _show(findings: list[Finding]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for finding in findings:
-        table.add_row(_SIGNS[finding.level], finding.name, finding.found, finding.remedy)
-    Console().print(table)
+    signs = {"ok": "✓", "warn": "!", "fail": "✗"}
+    rows = [(signs[finding.level], finding.name, finding.found, finding.remedy) for finding in findings]
+    show(("", "checked", "found", "remedy"), rows)

@@ -17,8 +17,9 @@ def inherited(mark: str) -> dict[str, str]:
 
 
 def exported(settings: Settings) -> dict[str, str]:
-    """The settings that were given, wherever from, as variables: a child elsewhere finds no `.env`."""
-    return {f"POLYPHONY_{name.upper()}": _text(getattr(settings, name)) for name in settings.model_fields_set}
+    """All settings as variables: a child that runs elsewhere finds no `.env`, and other relative paths."""
+    values = {name: getattr(settings, name) for name in Settings.model_fields}
+    return {f"POLYPHONY_{name.upper()}": _text(value) for name, value in values.items() if value is not None}
 
 
 def _text(value: object) -> str:

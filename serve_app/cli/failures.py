@@ -13,12 +13,12 @@ from deployments.contracts.errors import AppError
 
 
 class Failed(Exception):
-    """A part of the stack failed; `log` is where to read more."""
+    """A part of the stack failed; `log` is where to read more, `lines` are its last ones at that moment."""
 
     def __init__(self, cause: str, log: Path | None = None) -> None:
         super().__init__(cause)
-        self.cause = cause
         self.log = log
+        self.lines = tail(log) if log else []
 
 
 @contextmanager

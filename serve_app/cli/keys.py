@@ -3,10 +3,9 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from serve_app.cli.operator import OPERATOR, Accounts, perform
+from serve_app.cli.tables import show
 from serve_app.cli.users import find_user
 from serve_app.domain.accounts import ApiKey, NewKey
 
@@ -22,10 +21,8 @@ def list_keys(user: Annotated[str, typer.Option(help="Only this user's: an e-mai
         owner = (await find_user(accounts, user)).id if user else None
         return [key for key in found if owner in (None, key.user_id)]
 
-    table = Table("id", "user", "name", "begins with", "made", box=None)
-    for key in perform(work):
-        table.add_row(str(key.id), key.user_email, key.name, key.prefix, f"{key.created_at:%Y-%m-%d %H:%M}")
-    Console().print(table)
+    rows = [(key.id, key.user_email, key.name, key.prefix, f"{key.created_at:%Y-%m-%d %H:%M}") for key in perform(work)]
+    show(("id", "user", "name", "begins with", "made"), rows)
 
 
 @keys.command()

@@ -94,10 +94,12 @@ def stop(processes: Iterable[psutil.Process], *, grace_s: float, by: signal.Sign
 
 def stop_child(child: subprocess.Popen[bytes], *, grace_s: float, by: signal.Signals = signal.SIGTERM) -> None:
     """The same for one of our own, which is reaped as well."""
-    if child.poll() is None:
-        with suppress(psutil.NoSuchProcess):
-            stop([psutil.Process(child.pid)], grace_s=grace_s, by=by)
-    child.wait()
+    child.send_signal(by)
+    try:
+        child.wait(grace_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _session(process: psutil.Process) -> int | None:

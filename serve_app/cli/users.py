@@ -4,11 +4,10 @@ import sys
 from typing import Annotated, cast
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from deployments.contracts.errors import NotFound
 from serve_app.cli.operator import OPERATOR, Accounts, perform
+from serve_app.cli.tables import show
 from serve_app.domain.accounts import User, UserPatch
 
 users = typer.Typer(no_args_is_help=True, help="The users of this installation.")
@@ -19,12 +18,19 @@ Email = Annotated[str, typer.Argument(help="E-mail of the user.")]
 @users.command("list")
 def list_users() -> None:
     """Show all users."""
-    table = Table("id", "e-mail", "name", "role", "active", "requests/min", "tokens/30 d", box=None)
-    for user in perform(lambda accounts: accounts.users.list(OPERATOR)):
-        quota = "unbounded" if user.token_quota is None else str(user.token_quota)
-        active = "yes" if user.active else "no"
-        table.add_row(str(user.id), user.email, user.name, user.role, active, str(user.rate_limit), quota)
-    Console().print(table)
+    rows = [
+        (
+            user.id,
+            user.email,
+            user.name,
+            user.role,
+            "yes" if user.active else "no",
+            user.rate_limit,
+            "no bound" if user.token_quota is None else user.token_quota,
+        )
+        for user in perform(lambda accounts: accounts.users.list(OPERATOR))
+    ]
+    show(("id", "e-mail", "name", "role", "active", "requests/min", "tokens/30 d"), rows)
 
 
 @users.command()

@@ -1,9 +1,10 @@
 """API keys: the digest of each, never the secret."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, LargeBinary, delete, select
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, any_, delete, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, col
 
@@ -62,19 +63,16 @@ class Keys:
         )
         return list(ids)
 
-    async def principal(self, digest: bytes) -> Principal | None:
-        """Who the key stands for, unless that user is inactive."""
-        found = await self._session.execute(
-            select(UserRow, col(KeyRow.id))
+    async def principals(self, digests: Sequence[bytes]) -> dict[bytes, Principal]:
+        """Who the keys stand for, by digest; those of inactive users stand for nobody."""
+        rows = await self._session.execute(
+            select(UserRow, col(KeyRow.id), col(KeyRow.digest))
             .join(KeyRow, col(KeyRow.user_id) == col(UserRow.id))
-            .where(col(KeyRow.digest) == digest, col(UserRow.active))
+            .where(col(KeyRow.digest) == any_(literal(digests, ARRAY(LargeBinary))), col(UserRow.active))
         )
-        row = found.first()
-        if row is None:
-            return None
-        user, key_id = row
-        return user.principal(key_id=key_id)
+        return {digest: user.principal(key_id=key_id) for user, key_id, digest in rows}
 
-    async def existing(self, ids: list[int]) -> set[int]:
+    async def existing(self, ids: Sequence[int]) -> set[int]:
         """Those of `ids` that are still keys."""
-        return set(await self._session.scalars(select(col(KeyRow.id)).where(col(KeyRow.id).in_(ids))))
+        query = select(col(KeyRow.id)).where(col(KeyRow.id) == any_(literal(ids, ARRAY(BigInteger))))
+        return set(await self._session.scalars(query))

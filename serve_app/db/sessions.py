@@ -1,9 +1,10 @@
 """Login sessions: the digest of each cookie, and when it ends."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, LargeBinary, delete, extract, func, select
+from sqlalchemy import ARRAY, BigInteger, LargeBinary, any_, delete, extract, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, col
@@ -50,20 +51,24 @@ class Sessions:
         )
         return list(ids)
 
-    async def principal(self, digest: bytes) -> tuple[Principal, float] | None:
-        """Who the session stands for and the seconds it has left, unless ended or the user is inactive."""
+    async def principals(self, digests: Sequence[bytes]) -> dict[bytes, tuple[Principal, float]]:
+        """Who the sessions stand for and the seconds each has left, by digest; ended ones stand for nobody."""
         left = extract("epoch", col(SessionRow.expires_at) - func.now())
-        found = await self._session.execute(
-            select(UserRow, col(SessionRow.id), left)
+        rows = await self._session.execute(
+            select(UserRow, col(SessionRow.id), col(SessionRow.digest), left)
             .join(SessionRow, col(SessionRow.user_id) == col(UserRow.id))
-            .where(col(SessionRow.digest) == digest, col(SessionRow.expires_at) > func.now(), col(UserRow.active))
+            .where(
+                col(SessionRow.digest) == any_(literal(digests, ARRAY(LargeBinary))),
+                col(SessionRow.expires_at) > func.now(),
+                col(UserRow.active),
+            )
         )
-        row = found.first()
-        if row is None:
-            return None
-        user, session_id, seconds = row
-        return user.principal(session_id=session_id), float(seconds)
+        return {
+            digest: (user.principal(session_id=session_id), float(seconds))
+            for user, session_id, digest, seconds in rows
+        }
 
-    async def existing(self, ids: list[int]) -> set[int]:
+    async def existing(self, ids: Sequence[int]) -> set[int]:
         """Those of `ids` that are still sessions."""
-        return set(await self._session.scalars(select(col(SessionRow.id)).where(col(SessionRow.id).in_(ids))))
+        query = select(col(SessionRow.id)).where(col(SessionRow.id) == any_(literal(ids, ARRAY(BigInteger))))
+        return set(await self._session.scalars(query))

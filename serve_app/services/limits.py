@@ -2,17 +2,17 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from deployments.contracts.errors import AppError, RateLimited, Unavailable
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from deployments.contracts.errors import RateLimited, Unavailable
 from serve_app.db.database import Database
 from serve_app.db.permits import Permits
 from serve_app.db.usage import UsageBook
 from serve_app.domain.flights import Flights
 from serve_app.domain.principals import Principal
-from serve_app.domain.tasks import spawn
 from serve_app.services.usage.meter import Meter
 
 _WINDOW_S = 60
@@ -93,7 +93,6 @@ class Limits:
     async def _renew(self, principal: Principal) -> None:
         """Lease the next block. Our window ends no later than Postgres's: its time left is counted from our asking."""
         now, user_id, rate_limit = self._clock(), principal.user_id, principal.rate_limit
-        self._tidy(now)
         before = self._leases.get(user_id)
         if before is not None and before.until <= now:
             before = None
@@ -101,6 +100,7 @@ class Limits:
         block = min(max(rate_limit // _BLOCKS_A_MINUTE, 1), _LARGEST_BLOCK)
         try:
             async with self._database.transaction() as session:
+                await self._tidy(session, now)
                 grant = await Permits(session).take(
                     f"user:{user_id}", wanted=block, limit=rate_limit, window_s=_WINDOW_S
                 )
@@ -122,14 +122,9 @@ class Limits:
         self._sums[user_id] = known
         return known
 
-    def _tidy(self, now: float) -> None:
+    async def _tidy(self, session: AsyncSession, now: float) -> None:
         if now < self._tidy_at:
             return
         self._tidy_at = now + _TIDY_S
         self._leases = {user_id: lease for user_id, lease in self._leases.items() if now < lease.until}
-        spawn(self._forget_windows(), name="permits tidying")
-
-    async def _forget_windows(self) -> None:
-        with suppress(AppError):
-            async with self._database.transaction() as session:
-                await Permits(session).forget(older_than_s=_PERMITS_KEPT_S)
+        await Permits(session).forget(older_than_s=_PERMITS_KEPT_S)

@@ -39,14 +39,15 @@ class UserService:
         *,
         email: str,
         password: str,
-        name: str,
+        name: str | None = None,
         role: str = "customer",
         rate_limit: int | None = None,
         token_quota: int | None = None,
     ) -> User:
-        """InvalidInput names the field; Conflict when the e-mail is taken."""
+        """The default name stands before the `@`. InvalidInput names the field; Conflict when the e-mail is taken."""
         require_admin(asker)
-        email, name, checked_role = validation.email(email), validation.name(name), validation.role(role)
+        email, checked_role = validation.email(email), validation.role(role)
+        name = validation.name(name or email.partition("@")[0])
         rate_limit = validation.rate_limit(self._default_rate_limit if rate_limit is None else rate_limit)
         token_quota = validation.token_quota(token_quota)
         password_hash = await self._passwords.hash(validation.password(password))

@@ -17,13 +17,6 @@ from serve_app.web.proxies import Proxies
 
 _log = logging.getLogger(__name__)
 
-# Serve lets clients steer it by these; nobody outside may.
-_CONTROL_HEADERS = (
-    b"x-request-disconnect-disabled",
-    b"x-request-timeout-seconds",
-    b"serve_multiplexed_model_id",
-    b"serve-multiplexed-model-id",
-)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -32,7 +25,7 @@ RenderError = Callable[[str, AppError], Response]
 
 
 class Edge:
-    """Gives the request its id and its client's address, strips what only we may say, logs and counts the answer."""
+    """Gives the request its id and its client's address, logs and counts the answer."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, proxies: Proxies, render_error: RenderError) -> None:
         self._app = app
@@ -76,7 +69,6 @@ class Edge:
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
         scope["client"], scope["scheme"] = self._proxies.client(scope, headers)
-        scope["headers"] = [(name, value) for name, value in scope["headers"] if name not in _CONTROL_HEADERS]
         return request_id
 
     def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:

@@ -1,5 +1,8 @@
 """A vLLM engine that hangs, and one that dies: noticed, and told to those who wait."""
 
+import subprocess
+import sys
+
 import psutil
 import pytest
 
@@ -10,6 +13,17 @@ from deployments.contracts.models import ModelSpec
 from tests.engines.asking import ask, events
 
 pytestmark = pytest.mark.anyio
+
+
+REPLICA = """
+import sys, time
+from deployments.chat.vllm import VllmEngine
+from deployments.contracts.models import ModelSpec
+if __name__ == "__main__":
+    engine = VllmEngine(ModelSpec.model_validate_json(sys.argv[1]))
+    print("ready", flush=True)
+    time.sleep(600)
+"""
 
 
 def _processes() -> set[psutil.Process]:
@@ -40,3 +54,15 @@ async def test_an_engine_that_hangs_or_dies_is_noticed(spec: ModelSpec, monkeypa
     with pytest.raises(ModelFailed):
         await events(engine, ask())
     engine.close()
+
+
+def test_a_killed_replica_leaves_no_engine_behind(spec: ModelSpec) -> None:
+    command = [sys.executable, "-c", REPLICA, spec.model_dump_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as replica:
+        assert replica.stdout is not None
+        assert any(line == "ready\n" for line in replica.stdout)
+        left = psutil.Process(replica.pid).children(recursive=True)
+        assert any("EngineCore" in process.name() for process in left)
+        replica.kill()
+    psutil.wait_procs(left, timeout=30)
+    assert not [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]

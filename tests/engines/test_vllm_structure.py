@@ -16,6 +16,13 @@ pytestmark = pytest.mark.anyio
 CLOCK = Tool("current_time", "", {"type": "object", "properties": {"utc": {"type": "boolean"}}, "required": ["utc"]})
 
 
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}}
+    return schema
+
+
 def _is_weather(arguments: str) -> bool:
     value: dict[str, Any] = json.loads(arguments)
     return set(value) == {"city", "days"} and isinstance(value["city"], str) and isinstance(value["days"], int)
@@ -44,6 +51,10 @@ async def test_a_regex_is_matched(vllm: VllmEngine) -> None:
     [
         JsonSchema({"type": "nonsense"}),
         JsonSchema({"$ref": "#/nowhere"}),
+        JsonSchema({"$ref": "#"}),
+        JsonSchema(nested(60)),
+        JsonSchema(nested(2000)),
+        JsonSchema({"enum": [f"option {number}" for number in range(20_000)]}),
         JsonSchema({"type": "number", "multipleOf": 7}),
         Regex("(("),
         Regex("\x00"),

@@ -17,7 +17,7 @@ router = APIRouter(route_class=JsonRoute, prefix="/admin", tags=["Admin"])
 class NewUserBody(BaseModel):
     email: str
     password: str
-    name: str = ""
+    name: str | None = None
     role: Role = "customer"
     rate_limit: int | None = None
     token_quota: int | None = None
