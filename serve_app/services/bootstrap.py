@@ -45,12 +45,19 @@ class Services:
     operations: OperationsService
 
     @classmethod
-    def build(cls, settings: Settings, clients: Clients, *, snapshots: Snapshots | None = None) -> Self:
+    def build(
+        cls,
+        settings: Settings,
+        clients: Clients,
+        *,
+        snapshots: Snapshots | None = None,
+        passwords: Passwords | None = None,
+    ) -> Self:
         if settings.database_url is None:
             raise Unavailable("POLYPHONY_DATABASE_URL is not set; `polyphony up` starts a Postgres of its own")
         database = Database(settings.database_url.get_secret_value())
         authenticator = Authenticator(database)
-        passwords = Passwords()
+        passwords = passwords or Passwords()
         meter = Meter(database, settings.data_dir / "journal")
         limits = Limits(database, meter)
         metrics = Metrics(unbooked=lambda: meter.unbooked)
