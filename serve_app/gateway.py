@@ -25,6 +25,7 @@ class Gateway:
     def __init__(
         self, settings: Settings, specs: Sequence[ModelSpec], handles: Sequence[DeploymentHandle[Any]]
     ) -> None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         rank = serve.get_replica_context().rank.rank
         configure(settings.log_level, settings.data_dir / "logs" / f"gateway-{rank}.jsonl")
         catalogue = Catalogue(Entry(spec, handle) for spec, handle in zip(specs, handles, strict=True))

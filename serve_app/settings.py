@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     """URI of an outside Milvus; without one `polyphony up` runs its own."""
     fetch_allow: Names = ()
     """Private hosts that outbound fetches may reach all the same."""
-    trusted_proxies: Names = ()
+    trusted_proxies: Names = ("127.0.0.1", "::1")
     """Proxies whose X-Forwarded-* headers are believed: addresses or networks."""
     operator_token: SecretStr | None = None
     """Bearer token that opens /metrics to others than the loopback."""

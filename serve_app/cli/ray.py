@@ -37,10 +37,15 @@ _SERVE_STOP_S = 8
 _HEAD_STOP_S = 3
 _OBJECT_STORE_BYTES = 256 * 2**20
 _COLOR = re.compile(r"\x1b\[\d*m")
-_HAPROXY = """#!/bin/sh
-# Serve binds the statistics and the metrics of HAProxy to every interface; their place is the loopback.
+_HAPROXY = r"""#!/bin/sh
+# Serve's configuration of HAProxy, mended: statistics and metrics belong on the loopback; a spliced request hides that
+# its client has left; the app must know from which address a request came.
 for word; do
-    case "$word" in *.cfg) sed -i -E 's/^( *bind )\\*?:({stats}|{metrics})$/\\1127.0.0.1:\\2/' "$word" ;; esac
+    case "$word" in *.cfg) sed -i -E \
+        -e 's/^( *bind )\*?:({stats}|{metrics})$/\1127.0.0.1:\2/' \
+        -e '/^ *option splice-request$/d' \
+        -e 's/^( *)option httplog$/&\n\1option forwardfor/' "$word" ;;
+    esac
 done
 exec '{binary}' "$@"
 """

@@ -22,16 +22,17 @@ class Flights(Generic[K, V]):
         """The answer of the flight under way for `key`, or of one that starts here. Its AppError is everyone's."""
         task = self._tasks.get(key)
         if task is None:
-            task = self._tasks[key] = spawn(_settled(work()), name=self._name)
-            task.add_done_callback(lambda _: self._tasks.pop(key))
+            task = self._tasks[key] = spawn(self._fly(key, work), name=self._name)
         answer = await asyncio.shield(task)
         if isinstance(answer, AppError):
             raise answer
         return answer
 
-
-async def _settled(work: Coroutine[Any, Any, V]) -> V | AppError:
-    try:
-        return await work
-    except AppError as error:
-        return error
+    async def _fly(self, key: K, work: Callable[[], Coroutine[Any, Any, V]]) -> V | AppError:
+        try:
+            return await work()
+        except AppError as error:
+            return error
+        finally:
+            # Before the task is done: to await one that is done yields to nobody, and who retries would spin.
+            del self._tasks[key]

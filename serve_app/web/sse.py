@@ -17,6 +17,9 @@ from serve_app.web.disconnect import left, unless_left
 E = TypeVar("E")
 
 _STALLED_S = 30.0
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+# No line breaks to SSE, but to clients that split by Unicode's idea of lines.
+_LINE_BREAKS = {ord(break_): f"\\u{ord(break_):04x}" for break_ in "\x85\u2028\u2029"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ async def respond(
 
 def encode(frame: Frame) -> bytes:
     name = f"event: {frame.event}\n" if frame.event is not None else ""
-    data = json.dumps(frame.data, ensure_ascii=False, separators=(",", ":"))
+    data = _JSON.encode(frame.data)
+    if not data.isascii():
+        data = data.translate(_LINE_BREAKS)
     return f"{name}data: {data}\n\n".encode(errors="replace")
 
 
@@ -52,10 +57,11 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, chunks: AsyncGenerator[bytes]) -> None:
+    def __init__(self, chunks: AsyncGenerator[bytes], *, stalled_s: float = _STALLED_S) -> None:
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._chunks = chunks
+        self._stalled_s = stalled_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
         async with aclosing(self._chunks), anyio.create_task_group() as group:
@@ -67,7 +73,7 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
             async for chunk in self._chunks:
-                async with asyncio.timeout(_STALLED_S):
+                async with asyncio.timeout(self._stalled_s):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except (TimeoutError, OSError):
             return

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
@@ -101,14 +101,18 @@ async def test_a_server_lost_in_a_transaction_is_unavailable(database: Database,
 def _frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
     assert postgres.process is not None
     postmaster = psutil.Process(postgres.process.pid)
-    processes = [postmaster, *postmaster.children()]
-    for process in processes:
-        process.suspend()
+    # The postmaster first, so that no child comes; one that was about to end may still go.
+    postmaster.suspend()
+    backends = postmaster.children()
+    for backend in backends:
+        with suppress(psutil.NoSuchProcess):
+            backend.suspend()
     try:
         yield
     finally:
-        for process in processes:
-            process.resume()
+        for process in (postmaster, *backends):
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @pytest.mark.parametrize("warm", [True, False])
