@@ -1,5 +1,7 @@
 """How a command is asked to end: Ctrl-C, SIGTERM, or the terminal closing."""
 
+import os
+import select
 import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -30,6 +32,19 @@ def interruptible(hasten: Callable[[], None]) -> Generator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class Terminal:
+    """The one we were started from, if any: the kernel tells its closing to the first process alone, maybe `make`."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        if os.isatty(0):
+            self._poll.register(0, 0)
+
+    @property
+    def is_closed(self) -> bool:
+        return bool(self._poll.poll(0))
 
 
 def _handle(handler: Callable[[int, FrameType | None], None]) -> None:

@@ -80,11 +80,19 @@ class Stack:
         self._folder.remember(State(os.getpid(), url, database_url, served.milvus_uri, self._ray.address))
         return Welcome(url, admin.email, password)
 
-    def watch(self) -> None:
-        """Wait until a part ends, which none should: Failed."""
-        while True:
-            self._check_parts()
-            time.sleep(0.5)
+    def check(self) -> None:
+        """Failed when a part has ended, which none should."""
+        parts: list[tuple[str, subprocess.Popen[bytes] | None, Path]] = [
+            ("Ray", self._ray.head, self._ray.log),
+            ("the Serve driver", self._ray.driver, self._ray.driver_log),
+        ]
+        if self._milvus:
+            parts.append(("Milvus", self._milvus.process, self._milvus.log))
+        if self._postgres:
+            parts.append(("Postgres", self._postgres.process, self._postgres.log))
+        for name, process, log in parts:
+            if process is not None and process.poll() is not None:
+                raise Failed(f"{name} ended unexpectedly (exit status {process.returncode})", log)
 
     def stop(self) -> None:
         """End every process of the stack; none may keep another from being ended."""
@@ -118,7 +126,7 @@ class Stack:
             self._ray.deploy(config)
             deadline = time.monotonic() + _GRAPH_S
             while not self._ray.is_running(detail):
-                self._check_parts()
+                self.check()
                 if time.monotonic() > deadline:
                     raise Unavailable(f"the graph was not ready after {_GRAPH_S} s")
                 time.sleep(0.2)
@@ -129,23 +137,10 @@ class Stack:
             try:
                 return self._probe(url, key)
             except Unavailable:
-                self._check_parts()
+                self.check()
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
-
-    def _check_parts(self) -> None:
-        parts: list[tuple[str, subprocess.Popen[bytes] | None, Path]] = [
-            ("Ray", self._ray.head, self._ray.log),
-            ("the Serve driver", self._ray.driver, self._ray.driver_log),
-        ]
-        if self._milvus:
-            parts.append(("Milvus", self._milvus.process, self._milvus.log))
-        if self._postgres:
-            parts.append(("Postgres", self._postgres.process, self._postgres.log))
-        for name, process, log in parts:
-            if process is not None and process.poll() is not None:
-                raise Failed(f"{name} ended unexpectedly (exit status {process.returncode})", log)
 
 
 def local_url(settings: Settings) -> str:
