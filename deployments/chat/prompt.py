@@ -38,28 +38,37 @@ class PromptEncoder:
         state["added_tokens"] = [token for token in state["added_tokens"] if token["content"] not in control]
         self._plain = Tokenizer.from_str(json.dumps(state))
         self._control: dict[str, int] = control
+        self._longest = max(map(len, tokenizer.get_vocab()))
         longest_first = sorted(map(re.escape, control), key=len, reverse=True)
         self._pattern = re.compile(f"({'|'.join(longest_first)})") if control else None
 
-    def encode(self, request: ChatRequest) -> Prompt:
-        """Raises InvalidInput where the template refuses the messages."""
+    def encode(self, request: ChatRequest, *, most: int) -> Prompt:
+        """Raises InvalidInput where the template refuses the messages, or for a prompt of `most` tokens or more."""
         try:
             messages = [_message(message) for message in request.messages]
             tools = [_tool(tool) for tool in request.tools] if request.tool_choice != "none" else []
             given = json.dumps((messages, tools), ensure_ascii=False)
             if self._pattern is None or not self._pattern.search(given):
-                text = self._render(messages, tools, request.thinking)
+                text = self._checked(self._render(messages, tools, request.thinking), most)
                 ids = self._whole.encode(_unicode(text), add_special_tokens=False).ids
             else:
                 mark = next((mark for mark in _MARKS if mark not in given), None)
                 if mark is None:
                     raise InvalidInput("messages hold too many Unicode noncharacters", param="messages")
                 split = self._pattern.sub(lambda token: f"{token[0][0]}{mark}{token[0][1:]}", given)
-                text = self._render(*json.loads(split), request.thinking)
+                text = self._checked(self._render(*json.loads(split), request.thinking), most)
                 ids = self._encode_guarded(_unicode(text), mark)
         except RecursionError:
             raise InvalidInput("messages are nested too deeply", param="messages") from None
+        if len(ids) >= most:
+            raise _too_long(f"{len(ids)}", most)
         return Prompt(ids, opens_reasoning=text.rstrip().endswith(_THINK))
+
+    def _checked(self, text: str, most: int) -> str:
+        """No token is longer than the vocabulary's longest, so what is far too long need not be tokenized."""
+        if len(text) // 2 > most * self._longest:
+            raise _too_long(f"over {most}", most)
+        return text
 
     def _render(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], thinking: bool | None) -> str:
         from jinja2 import TemplateError
@@ -83,6 +92,11 @@ class PromptEncoder:
             elif part:
                 ids += self._plain.encode(part.replace(mark, ""), add_special_tokens=False).ids
         return ids
+
+
+def _too_long(tokens: str, most: int) -> InvalidInput:
+    message = f"messages take {tokens} tokens; together with the answer the model has {most}"
+    return InvalidInput(message, param="messages")
 
 
 def _is_control(token: dict[str, Any]) -> bool:

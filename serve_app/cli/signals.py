@@ -15,8 +15,11 @@ class Interrupted(BaseException):
 
 
 @contextmanager
-def interruptible(hasten: Callable[[], None]) -> Generator[None]:
-    """The first signal raises Interrupted in the block; every further one calls `hasten` instead."""
+def interruptible(hasten: Callable[[], None]) -> Generator[Callable[[], None]]:
+    """The first signal raises Interrupted in the block; every further one calls `hasten` instead.
+
+    Once the function it gives has been called, for the block has begun to end by itself, so does the first.
+    """
 
     def first(_number: int, _frame: FrameType | None) -> None:
         _handle(again)
@@ -28,7 +31,7 @@ def interruptible(hasten: Callable[[], None]) -> Generator[None]:
     before = {number: signal.getsignal(number) for number in _ENDING}
     _handle(first)
     try:
-        yield
+        yield lambda: _handle(again)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -23,6 +23,7 @@ from serve_app.cli.processes import marked, stop
 from serve_app.cli.progress import Progress
 from serve_app.cli.ray import RayHead, resolve
 from serve_app.settings import Settings
+from serve_app.web.proxies import is_loopback
 
 Probe = Callable[[str, str], None]
 """Takes the base URL and an API key, and returns once the graph has answered; Unavailable says why it did not."""
@@ -110,7 +111,7 @@ class Stack:
 
     def _start_postgres(self) -> Settings:
         """The settings as the graph shall see them, with the addresses of what runs."""
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"trust_loopback": self._settings.trust_loopback or is_loopback(self._settings.host)}
         if self._milvus:
             found["milvus_uri"] = self._milvus.uri
         if self._postgres:

@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
+import psutil
 import typer
 from rich.console import Console
 
@@ -28,11 +30,11 @@ def supervise(settings: Settings, progress: Progress, probe: Probe = probe.chat)
     """Run the stack until a signal, 0, or until it fails, 1."""
     folder, terminal = DataFolder(settings.data_dir), Terminal()
     try:
-        with interruptible(lambda: _kill(folder)), folder.hold():
+        with interruptible(lambda: _kill(folder)) as settle, folder.hold():
             stop(marked(folder.mark), grace_s=5)
             refuse_taken_port(settings.host, settings.port)
             folder.prepare()
-            _run(Stack(settings, folder, progress, probe), progress, terminal)
+            _run(Stack(settings, folder, progress, probe), progress, terminal, settle)
     except Interrupted:
         return 0
     except (Failed, AppError, OSError) as error:
@@ -41,20 +43,22 @@ def supervise(settings: Settings, progress: Progress, probe: Probe = probe.chat)
     return 0
 
 
-def _run(stack: Stack, progress: Progress, terminal: Terminal) -> None:
+def _run(stack: Stack, progress: Progress, terminal: Terminal, settle: Callable[[], None]) -> None:
     try:
         _welcome(stack.start(), progress.say)
         while not terminal.is_closed:
             stack.check()
             time.sleep(0.5)
     finally:
+        settle()
         with progress.step("stopping"):
             stack.stop()
 
 
 def _kill(folder: DataFolder) -> None:
     for process in marked(folder.mark):
-        process.kill()
+        with suppress(psutil.Error):
+            process.kill()
 
 
 def _welcome(welcome: Welcome, say: Callable[[str], None]) -> None:

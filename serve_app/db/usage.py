@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Double, Index, extract, func, select
+from sqlalchemy import BigInteger, Double, Index, extract, func, select, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, col
@@ -16,12 +16,13 @@ from serve_app.db.users import UserRow
 from serve_app.domain.accounts import UsageCount
 from serve_app.domain.usage import UsageRecord
 
+_AT_ONCE = 500
+"""Records in a statement; Postgres takes 32,767 values."""
+
 
 class UsageRow(Row, table=True):
     __tablename__: ClassVar[Any] = "usage"
-    __table_args__: ClassVar[Any] = (
-        Index(None, "user_id", "started_at", postgresql_include=["prompt_tokens", "completion_tokens"]),
-    )
+    __table_args__: ClassVar[Any] = (Index(None, "user_id", "started_at"),)
 
     id: int = row_id()
     event: UUID = Field(unique=True)
@@ -43,6 +44,18 @@ class UsageRow(Row, table=True):
     started_at: datetime = moment(index=True)
 
 
+class UsageHourRow(Row, table=True):
+    """Sums of `usage` by the hour, kept in the transactions that book, so that no question reads a month of rows."""
+
+    __tablename__: ClassVar[Any] = "usage_hours"
+
+    user_id: int = Field(sa_type=BigInteger, primary_key=True)
+    hour: datetime = moment(primary_key=True, index=True)
+    route: str = Field(primary_key=True)
+    count: int = Field(sa_type=BigInteger)
+    tokens: int = Field(sa_type=BigInteger)
+
+
 class UsageBook:
     """The books, as one transaction sees them."""
 
@@ -51,38 +64,65 @@ class UsageBook:
 
     async def book(self, records: Sequence[UsageRecord]) -> None:
         """Those that are on the books already are passed over."""
-        if records:
-            values = insert(UsageRow).on_conflict_do_nothing(index_elements=["event"])
-            await (await self._session.connection()).execute(values, [_values(record) for record in records])
+        for first in range(0, len(records), _AT_ONCE):
+            await self._book(records[first : first + _AT_ONCE])
+
+    async def _book(self, records: Sequence[UsageRecord]) -> None:
+        started = col(UsageRow.started_at)
+        booked = (
+            insert(UsageRow)
+            .values([_values(record) for record in records])
+            .on_conflict_do_nothing(index_elements=["event"])
+            .returning(
+                col(UsageRow.user_id),
+                func.date_trunc("hour", started, "UTC").label("hour"),
+                col(UsageRow.route),
+                (col(UsageRow.prompt_tokens) + col(UsageRow.completion_tokens)).label("tokens"),
+            )
+            .cte("booked")
+        )
+        of = booked.c
+        # In one order everywhere, or two replicas that book for the same users would lock each other out.
+        keys = (of.user_id, of.hour, of.route)
+        sums = select(*keys, func.count(), func.sum(of.tokens)).group_by(*keys).order_by(*keys)
+        rolled = insert(UsageHourRow).from_select(["user_id", "hour", "route", "count", "tokens"], sums)
+        held, added = UsageHourRow, rolled.excluded
+        await self._session.execute(
+            rolled.on_conflict_do_update(
+                index_elements=["user_id", "hour", "route"],
+                set_={"count": col(held.count) + added["count"], "tokens": col(held.tokens) + added.tokens},
+            )
+        )
 
     async def count(self, period: timedelta) -> list[UsageCount]:
-        """Requests and tokens per user and route, of work that began within `period`."""
+        """Requests per user and route, of work that began within `period`: whole hours, and the rows of the first."""
+        begin = func.now() - period
+        first_whole = func.date_trunc("hour", begin, "UTC") + timedelta(hours=1)
+        started = col(UsageRow.started_at)
+        parts = union_all(
+            select(col(UsageRow.user_id), col(UsageRow.route), func.count().label("count"))
+            .where(started > begin, started < first_whole)
+            .group_by(col(UsageRow.user_id), col(UsageRow.route)),
+            select(col(UsageHourRow.user_id), col(UsageHourRow.route), col(UsageHourRow.count)).where(
+                col(UsageHourRow.hour) >= first_whole
+            ),
+        ).subquery()
+        of = parts.c
         rows = await self._session.execute(
-            select(
-                col(UsageRow.user_id),
-                func.coalesce(col(UserRow.email), ""),
-                col(UsageRow.route),
-                func.count(),
-                func.sum(col(UsageRow.prompt_tokens)),
-                func.sum(col(UsageRow.completion_tokens)),
-            )
-            .outerjoin(UserRow, col(UserRow.id) == col(UsageRow.user_id))
-            .where(col(UsageRow.started_at) > func.now() - period)
-            .group_by(col(UsageRow.user_id), col(UserRow.email), col(UsageRow.route))
-            .order_by(col(UsageRow.user_id), col(UsageRow.route))
+            select(of.user_id, func.coalesce(col(UserRow.email), ""), of.route, func.sum(of["count"]))
+            .outerjoin(UserRow, col(UserRow.id) == of.user_id)
+            .group_by(of.user_id, col(UserRow.email), of.route)
+            .order_by(of.user_id, of.route)
         )
-        return [
-            UsageCount(user_id, email, route, count, int(prompt), int(completion))
-            for user_id, email, route, count, prompt, completion in rows
-        ]
+        return [UsageCount(user_id, email, route, int(count)) for user_id, email, route, count in rows]
 
     async def tokens(self, user_id: int, period: timedelta) -> tuple[int, float]:
-        """Tokens of a user within `period`, and the seconds until the oldest of them are older than that."""
-        total = func.sum(col(UsageRow.prompt_tokens) + col(UsageRow.completion_tokens))
-        left = extract("epoch", func.min(col(UsageRow.started_at)) + period - func.now())
+        """Tokens of a user within `period`, to the hour, and the seconds until the oldest of them leave it."""
+        hour = col(UsageHourRow.hour)
+        left = extract("epoch", func.min(hour) + period - func.now())
         found = await self._session.execute(
-            select(func.coalesce(total, 0), func.coalesce(left, 0)).where(
-                col(UsageRow.user_id) == user_id, col(UsageRow.started_at) > func.now() - period
+            select(func.coalesce(func.sum(col(UsageHourRow.tokens)), 0), func.coalesce(left, 0)).where(
+                col(UsageHourRow.user_id) == user_id, hour > func.now() - period
             )
         )
         tokens, seconds = found.one()

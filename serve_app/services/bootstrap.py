@@ -1,6 +1,7 @@
 """The one place where the use-cases are wired."""
 
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, Self
@@ -91,9 +92,10 @@ class Services:
 
     async def close(self) -> None:
         """Book what is left, then let go of everything."""
-        await self.meter.close()
-        await self.authenticator.close()
-        await self.database.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
+            stack.push_async_callback(self.authenticator.close)
+            stack.push_async_callback(self.meter.close)
 
     async def _ensure_admin(self) -> None:
         """`polyphony up` has made one and shown its password; where it has not run, the password waits in a file."""

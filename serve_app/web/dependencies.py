@@ -57,8 +57,15 @@ def check_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     if request.method in _READING or origin is None:
         return
-    if urlsplit(origin).netloc != request.headers.get("host"):
+    if _host_of(origin) != request.headers.get("host"):
         raise Forbidden("this origin may not use the session")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def secure_cookies(request: Request) -> bool:
