@@ -59,7 +59,7 @@ class Stack:
         """The usage booked for a user."""
         connection = await asyncpg.connect(self.postgres.url)
         try:
-            found = await connection.fetch("SELECT * FROM usage WHERE user_id = $1 ORDER BY id", user_id)
+            found = await connection.fetch("SELECT * FROM usage WHERE user_id = $1 ORDER BY started_at", user_id)
         finally:
             await connection.close()
         return [dict(row) for row in found]

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from tests.eventually import eventually
@@ -143,7 +144,10 @@ async def test_an_ingress_replica_killed_under_load_loses_no_usage(stack: Stack)
 
     asking = [asyncio.create_task(ask()) for _ in range(8)]
     await asyncio.sleep(3)
-    stack.replicas("Gateway")[0].kill()
+    victim = stack.replicas("Gateway")[0]
+    victim.kill()
+    # What a dying process accepts is in flight, and no new call.
+    await eventually(lambda: _gone(victim))
     statuses = [(await _me_response(stack, key)).status_code for _ in range(40)]
     assert max(statuses) < 500
     await asyncio.gather(*asking)
@@ -190,6 +194,10 @@ async def _me(stack: Stack, key: str) -> int:
 
 async def _booked(stack: Stack, user_id: int, count: int) -> bool:
     return len(await stack.rows(user_id)) >= count
+
+
+async def _gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 async def _replicas(stack: Stack, deployment: str, count: int) -> bool:
