@@ -18,7 +18,7 @@ SETS: dict[str, list[Case]] = {
     for path in sorted(FOLDER.glob("*.jsonl"))
 }
 CASES = {case["id"]: case for cases in SETS.values() for case in cases}
-EXPECTATIONS = {"says", "not_says", "exactly", "call", "no_call", "json", "words"}
+EXPECTATIONS = {"says", "not_says", "exactly", "verbatim", "call", "no_call", "json", "words"}
 ROLES = {"system", "user", "assistant", "tool"}
 OVER_DOCUMENTS = ("grounded", "absent")
 DOCUMENTS = "Answer from the documents below. If they do not hold the answer, say that it is not in the documents.\n\n"
@@ -83,10 +83,10 @@ def test_expectations_are_known(case: Case) -> None:
     assert set(expect) <= EXPECTATIONS
     for item in expect.get("says", []):
         assert is_phrase(item) or (isinstance(item, list) and item and all(is_phrase(other) for other in item))
-    for key in {"says", "not_says", "exactly"} & set(expect):
+    for key in {"says", "not_says", "exactly", "verbatim"} & set(expect):
         assert isinstance(expect[key], list)
         assert expect[key]
-    assert all(is_phrase(item) for key in ("not_says", "exactly") for item in expect.get(key, []))
+    assert all(is_phrase(item) for key in ("not_says", "exactly", "verbatim") for item in expect.get(key, []))
     assert expect.get("no_call", True) is True
     assert not {"call", "no_call"} <= set(expect)
     if words := expect.get("words"):
