@@ -52,7 +52,7 @@ class VllmEngine:
         tokenizer: Any = self._llm.get_tokenizer()
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(f"model {spec.id!r}: its tokenizer has no fast form (tokenizer.json)")
-        self._prompts = PromptEncoder(tokenizer)
+        self._prompts = PromptEncoder(tokenizer, context=self._context)
         self._tags_are_special = not set(TAGS).isdisjoint(tokenizer.all_special_tokens)
         self._steps = 0
         self._steps_when_checked = 0
@@ -108,8 +108,8 @@ class VllmEngine:
             raise NotSupported("this model cannot call tools", param="tools")
         offered = request.tools if request.tool_choice != "none" else ()
         if sum(map(_length, request.messages)) + sum(map(_size, offered)) < _LONG_PROMPT:
-            return self._prompts.encode(request, most=self._context)
-        return await asyncio.to_thread(self._prompts.encode, request, most=self._context)
+            return self._prompts.encode(request)
+        return await asyncio.to_thread(self._prompts.encode, request)
 
     async def _params(self, request: ChatRequest, prompt: Prompt, *, keep_special: bool) -> "SamplingParams":
         from vllm.exceptions import VLLMValidationError
