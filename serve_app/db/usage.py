@@ -1,13 +1,12 @@
 """The books: one row per piece of work, booked once."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Double, Index, extract, func, select, union_all
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Double, Index, extract, func, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import Field, col
 
@@ -16,8 +15,26 @@ from serve_app.db.users import UserRow
 from serve_app.domain.accounts import UsageCount
 from serve_app.domain.usage import UsageRecord
 
-_AT_ONCE = 500
-"""Records in a statement; Postgres takes 32,767 values."""
+_COLUMNS = (
+    "event uuid, user_id bigint, key_id bigint, route text, model text, ability text, outcome text, "
+    "prompt_tokens bigint, completion_tokens bigint, cached_tokens bigint, audio_seconds float8, characters bigint, "
+    "pages bigint, first_token_ms bigint, duration_ms bigint, request_id text, started_at timestamptz"
+)
+_NAMES = ", ".join(column.split()[0] for column in _COLUMNS.split(", "))
+# Sums are taken in one order everywhere, or two replicas that book for the same users would lock each other out.
+_BOOK = text(f"""
+    WITH booked AS (
+        INSERT INTO usage ({_NAMES})
+        SELECT {_NAMES} FROM jsonb_to_recordset(CAST(:records AS jsonb)) AS given ({_COLUMNS})
+        ON CONFLICT (event) DO NOTHING
+        RETURNING user_id, date_trunc('hour', started_at, 'UTC') AS hour, route,
+            prompt_tokens + completion_tokens AS tokens
+    )
+    INSERT INTO usage_hours AS held (user_id, hour, route, count, tokens)
+    SELECT user_id, hour, route, count(*), sum(tokens) FROM booked GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (user_id, hour, route)
+    DO UPDATE SET count = held.count + excluded.count, tokens = held.tokens + excluded.tokens
+""")
 
 
 class UsageRow(Row, table=True):
@@ -64,35 +81,8 @@ class UsageBook:
 
     async def book(self, records: Sequence[UsageRecord]) -> None:
         """Those that are on the books already are passed over."""
-        for first in range(0, len(records), _AT_ONCE):
-            await self._book(records[first : first + _AT_ONCE])
-
-    async def _book(self, records: Sequence[UsageRecord]) -> None:
-        started = col(UsageRow.started_at)
-        booked = (
-            insert(UsageRow)
-            .values([_values(record) for record in records])
-            .on_conflict_do_nothing(index_elements=["event"])
-            .returning(
-                col(UsageRow.user_id),
-                func.date_trunc("hour", started, "UTC").label("hour"),
-                col(UsageRow.route),
-                (col(UsageRow.prompt_tokens) + col(UsageRow.completion_tokens)).label("tokens"),
-            )
-            .cte("booked")
-        )
-        of = booked.c
-        # In one order everywhere, or two replicas that book for the same users would lock each other out.
-        keys = (of.user_id, of.hour, of.route)
-        sums = select(*keys, func.count(), func.sum(of.tokens)).group_by(*keys).order_by(*keys)
-        rolled = insert(UsageHourRow).from_select(["user_id", "hour", "route", "count", "tokens"], sums)
-        held, added = UsageHourRow, rolled.excluded
-        await self._session.execute(
-            rolled.on_conflict_do_update(
-                index_elements=["user_id", "hour", "route"],
-                set_={"count": col(held.count) + added["count"], "tokens": col(held.tokens) + added.tokens},
-            )
-        )
+        if records:
+            await self._session.execute(_BOOK, {"records": json.dumps([_values(record) for record in records])})
 
     async def count(self, period: timedelta) -> list[UsageCount]:
         """Requests per user and route, of work that began within `period`: whole hours, and the rows of the first."""
@@ -130,9 +120,27 @@ class UsageBook:
 
 
 def _values(record: UsageRecord) -> dict[str, Any]:
-    values = asdict(record)
-    values |= values.pop("measure")
-    return {name: _storable(value) if isinstance(value, str) else value for name, value in values.items()}
+    # By hand: `asdict` copies deeply, and this runs for every request.
+    measure = record.measure
+    return {
+        "event": str(record.event),
+        "user_id": record.user_id,
+        "key_id": record.key_id,
+        "route": record.route,
+        "model": _storable(record.model),
+        "ability": record.ability,
+        "outcome": record.outcome,
+        "prompt_tokens": measure.prompt_tokens,
+        "completion_tokens": measure.completion_tokens,
+        "cached_tokens": measure.cached_tokens,
+        "audio_seconds": measure.audio_seconds,
+        "characters": measure.characters,
+        "pages": measure.pages,
+        "first_token_ms": record.first_token_ms,
+        "duration_ms": record.duration_ms,
+        "request_id": _storable(record.request_id),
+        "started_at": record.started_at.isoformat(),
+    }
 
 
 def _storable(value: str) -> str:
