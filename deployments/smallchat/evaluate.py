@@ -193,7 +193,7 @@ def main() -> int:
     console = Console()
     console.print(_table(outcomes))
     for failure in _failures(outcomes, wishes.failures):
-        console.print(failure, markup=False, highlight=False)
+        console.print(failure, markup=False, highlight=False, soft_wrap=True)
     return 0
 
 

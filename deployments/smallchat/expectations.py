@@ -93,8 +93,10 @@ def _forms(item: str | Sequence[str]) -> Sequence[str]:
     return [item] if isinstance(item, str) else item
 
 
-def _quoted(items: Sequence[str | Sequence[str]]) -> str:
-    return ", ".join(" or ".join(f'"{form}"' for form in _forms(item)) for item in items)
+def _quoted(items: Sequence[str | Sequence[str]], most: int = 4) -> str:
+    """For people: the items, of each at most so many forms."""
+    told = [[f'"{form}"' for form in _forms(item)] for item in items]
+    return ", ".join(" or ".join(forms if len(forms) <= most else [*forms[:most], "…"]) for forms in told)
 
 
 def _folded(text: str) -> str:
