@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import deployments.smallchat
+from deployments.smallchat.expectations import CHECKS
 
 Case = dict[str, Any]
 
@@ -18,7 +19,6 @@ SETS: dict[str, list[Case]] = {
     for path in sorted(FOLDER.glob("*.jsonl"))
 }
 CASES = {case["id"]: case for cases in SETS.values() for case in cases}
-EXPECTATIONS = {"says", "not_says", "exactly", "verbatim", "call", "no_call", "json", "words"}
 ROLES = {"system", "user", "assistant", "tool"}
 OVER_DOCUMENTS = ("grounded", "absent")
 DOCUMENTS = "Answer from the documents below. If they do not hold the answer, say that it is not in the documents.\n\n"
@@ -37,7 +37,13 @@ def is_phrase(item: object) -> bool:
     return isinstance(item, str) and item == item.strip() != ""
 
 
-@pytest.mark.parametrize("name", ["smalltalk", "tools", "results", "memory"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "smalltalk", "tools", "results", "grounded", "absent",
+        "memory", "instructions", "extraction", "summary", "sentiment",
+    ],
+)  # fmt: skip
 def test_ability_has_a_set(name: str) -> None:
     assert name in SETS
 
@@ -80,7 +86,7 @@ def test_conversation_is_well_formed(case: Case) -> None:
 def test_expectations_are_known(case: Case) -> None:
     expect = case["expect"]
     assert expect
-    assert set(expect) <= EXPECTATIONS
+    assert set(expect) <= CHECKS.keys()
     for item in expect.get("says", []):
         assert is_phrase(item) or (isinstance(item, list) and item and all(is_phrase(other) for other in item))
     for key in {"says", "not_says", "exactly", "verbatim"} & set(expect):
