@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev weights serve test lint fmt bench lock clean
+.PHONY: help setup setup-dev weights serve test lint fmt evaluate bench lock clean
 SHELL := /bin/bash
 BIN := .venv/bin
 
@@ -30,6 +30,9 @@ lint: setup-dev ## Check format, style, types and the direction of imports
 fmt: setup-dev ## Format the code and mend what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+evaluate: setup weights ## Score the small chat model by ability, on cases written by hand
+	@$(BIN)/python -m deployments.smallchat.evaluate
 
 bench: setup-dev weights ## Measure side by side; benchmarks/README.md says how to read it
 	$(BIN)/python -m benchmarks

@@ -11,6 +11,7 @@ from deployments.contracts.errors import AppError
 from serve_app.dialects import boyo
 from serve_app.services.bootstrap import Services
 from serve_app.web import docs, errors, operations
+from serve_app.web.control_headers import ControlHeaders
 from serve_app.web.dialect import Dialect
 from serve_app.web.middleware import BodyCap, Edge
 from serve_app.web.proxies import Proxies
@@ -38,6 +39,7 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         middleware=[
+            Middleware(ControlHeaders),
             Middleware(
                 Edge, metrics=services.metrics, proxies=Proxies(settings.trusted_proxies), render_error=render_error
             ),

@@ -17,6 +17,9 @@ DEPLOYMENTS: dict[Ability, type] = {"chat": ChatDeployment}
 """The deployment class of each ability."""
 
 
+_BACKPRESSURE = BackpressureConfig(status_code=429, retry_after_s=1)
+
+
 class GatewayArgs(BaseModel):
     """The ingress's own share of the machine."""
 
@@ -25,6 +28,7 @@ class GatewayArgs(BaseModel):
     replicas: Annotated[int, Field(ge=1)] = 1
     num_cpus: Annotated[float, Field(ge=0)] = 0.25
     max_ongoing_requests: Annotated[int, Field(ge=1)] = 2048
+    max_queued_requests: Annotated[int, Field(ge=-1)] = 1024
 
 
 class GraphArgs(BaseModel):
@@ -36,10 +40,13 @@ class GraphArgs(BaseModel):
     models: Annotated[list[ModelSpec], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _ids_are_unique(self) -> "GraphArgs":
+    def _ids_and_defaults_are_unique(self) -> "GraphArgs":
         ids = [model.id for model in self.models]
         if repeated := {id_ for id_ in ids if ids.count(id_) > 1}:
             raise ValueError(f"model ids are given twice: {sorted(repeated)}")
+        defaults = [model.ability for model in self.models if model.default]
+        if repeated := {ability for ability in defaults if defaults.count(ability) > 1}:
+            raise ValueError(f"abilities have two defaults: {sorted(repeated)}")
         return self
 
 
@@ -49,6 +56,8 @@ def build(args: GraphArgs) -> serve.Application:
         name="Gateway",
         num_replicas=args.gateway.replicas,
         max_ongoing_requests=args.gateway.max_ongoing_requests,
+        max_queued_requests=args.gateway.max_queued_requests,
+        backpressure_config=_BACKPRESSURE,
         ray_actor_options={"num_cpus": args.gateway.num_cpus},
         health_check_period_s=5,
     )(serve.ingress()(Gateway))
@@ -63,7 +72,7 @@ def _model(spec: ModelSpec) -> serve.Application:
         autoscaling_config=spec.autoscaling.model_dump() if spec.autoscaling else None,
         max_ongoing_requests=spec.max_ongoing_requests,
         max_queued_requests=spec.max_queued_requests,
-        backpressure_config=BackpressureConfig(status_code=429, retry_after_s=1),
+        backpressure_config=_BACKPRESSURE,
         ray_actor_options={"num_cpus": spec.num_cpus, "num_gpus": spec.num_gpus},
         # A dead replica must be known as such before its callers lose patience.
         health_check_period_s=1,

@@ -1,5 +1,6 @@
 """Everything an operator can set, read once from the environment and `.env`, then passed down as a value."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,9 @@ class Settings(BaseSettings):
     trusted_proxies: Names = ("127.0.0.1", "::1")
     """Proxies whose X-Forwarded-* headers are believed: addresses or networks."""
     operator_token: SecretStr | None = None
-    """Bearer token that opens /metrics to others than the loopback."""
+    """Bearer token that opens /metrics."""
+    trust_loopback: bool = False
+    """Whether a peer on the loopback is surely on this machine, and may read /metrics; `polyphony up` sees to it."""
     max_body_mb: Annotated[int, Field(ge=1)] = 8
     """Largest JSON body accepted, in MiB."""
     session_hours: Annotated[int, Field(ge=1)] = 168
@@ -52,6 +55,13 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            ip_network(name, strict=False)
         return value
 
     @field_validator("data_dir", "config")

@@ -1,14 +1,15 @@
 """The chat deployment: one engine, its answers in batches, its figures and its health."""
 
 import logging
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
 from deployments.chat import engine
-from deployments.chat.coalesce import Batch, coalesced
+from deployments.chat.coalesce import coalesced
 from deployments.chat.options import ReplicaOptions
-from deployments.contracts.chat import ChatRequest, Spent, Usage
+from deployments.contracts.chat import ChatRequest, Reply, Spent, Usage
 from deployments.contracts.errors import AppError, ModelFailed
 from deployments.contracts.models import ModelSpec
 
@@ -29,8 +30,8 @@ class ChatDeployment:
         self._engine = engine.load(spec.model_copy(update={"options": theirs}))
         self._totals = dict.fromkeys(("requests", "failures", "prompt_tokens", "completion_tokens", "cached_tokens"), 0)
 
-    async def generate(self, request: ChatRequest) -> AsyncIterator[Batch]:
-        """The engine's answer in batches; leaving the iterator aborts it in the engine."""
+    async def generate(self, request: ChatRequest) -> AsyncIterator[Reply]:
+        """The engine's answer in batches, a failure as the last; leaving the iterator aborts it in the engine."""
         self._totals["requests"] += 1
         counted = Usage()
         try:
@@ -42,11 +43,13 @@ class ChatDeployment:
                     yield batch
         except AppError as error:
             self._totals["failures"] += error.status >= 500
-            raise
-        except Exception as error:
+            yield error
+        except Exception as error:  # noqa: BLE001 - whatever an engine raises
             self._totals["failures"] += 1
-            _log.error("engine of %s failed: %s", self._spec.id, type(error).__name__)
-            raise ModelFailed("the model failed while it answered") from error
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{at.filename}:{at.lineno}"
+            _log.error("request %s: engine failed: %s at %s", request.request_id, type(error).__name__, where)
+            yield ModelFailed("the model failed while it answered")
 
     async def check_health(self) -> None:
         """Raises when the engine is dead or hangs, upon which Serve replaces the replica."""

@@ -170,7 +170,8 @@ def _read_call(text: str) -> ToolCall | Literal["unfinished", "broken"]:
             arguments = json.loads(arguments)
         if not isinstance(arguments, dict) or not isinstance(call["name"], str) or not call["name"]:
             return "broken"
-        written = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+        # JSON can spell lone surrogates, which no one could be sent.
+        written = json.dumps(arguments, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode()
     except json.JSONDecodeError as error:
         return "unfinished" if error.msg.startswith("Unterminated string") else "broken"
     except (AttributeError, KeyError, ValueError, RecursionError):

@@ -27,10 +27,11 @@ class Prompt:
 class PromptEncoder:
     """Renders and tokenizes requests; safe to call from several threads."""
 
-    def __init__(self, tokenizer: "PreTrainedTokenizerFast") -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerFast", *, context: int) -> None:
         from tokenizers import Tokenizer
 
         self._hf = tokenizer
+        self._context = context
         state = json.loads(tokenizer.backend_tokenizer.to_str())
         state["truncation"] = state["padding"] = None
         self._whole = Tokenizer.from_str(json.dumps(state))
@@ -38,28 +39,44 @@ class PromptEncoder:
         state["added_tokens"] = [token for token in state["added_tokens"] if token["content"] not in control]
         self._plain = Tokenizer.from_str(json.dumps(state))
         self._control: dict[str, int] = control
+        self._longest = max(map(len, tokenizer.get_vocab()))
         longest_first = sorted(map(re.escape, control), key=len, reverse=True)
         self._pattern = re.compile(f"({'|'.join(longest_first)})") if control else None
 
     def encode(self, request: ChatRequest) -> Prompt:
-        """Raises InvalidInput where the template refuses the messages."""
+        """Raises InvalidInput where the template refuses the messages, or where they leave no room for an answer."""
         try:
             messages = [_message(message) for message in request.messages]
             tools = [_tool(tool) for tool in request.tools] if request.tool_choice != "none" else []
             given = json.dumps((messages, tools), ensure_ascii=False)
             if self._pattern is None or not self._pattern.search(given):
-                text = self._render(messages, tools, request.thinking)
+                text = self._checked(self._render(messages, tools, request.thinking))
                 ids = self._whole.encode(_unicode(text), add_special_tokens=False).ids
             else:
                 mark = next((mark for mark in _MARKS if mark not in given), None)
                 if mark is None:
                     raise InvalidInput("messages hold too many Unicode noncharacters", param="messages")
                 split = self._pattern.sub(lambda token: f"{token[0][0]}{mark}{token[0][1:]}", given)
-                text = self._render(*json.loads(split), request.thinking)
+                text = self._checked(self._render(*json.loads(split), request.thinking))
                 ids = self._encode_guarded(_unicode(text), mark)
         except RecursionError:
             raise InvalidInput("messages are nested too deeply", param="messages") from None
+        if len(ids) >= self._context:
+            raise self._too_long(f"{len(ids)}")
         return Prompt(ids, opens_reasoning=text.rstrip().endswith(_THINK))
+
+    def _checked(self, text: str) -> str:
+        """No token is longer than the vocabulary's longest, so what is far too long need not be tokenized.
+
+        Half of the text at most are marks of ours.
+        """
+        if len(text) // 2 > self._context * self._longest:
+            raise self._too_long(f"over {self._context}")
+        return text
+
+    def _too_long(self, tokens: str) -> InvalidInput:
+        message = f"messages take {tokens} tokens; together with the answer the model has {self._context}"
+        return InvalidInput(message, param="messages")
 
     def _render(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]], thinking: bool | None) -> str:
         from jinja2 import TemplateError

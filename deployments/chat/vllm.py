@@ -12,7 +12,17 @@ from deployments.chat.parsers import TAGS, OutputParser
 from deployments.chat.prompt import Prompt, PromptEncoder
 from deployments.chat.sampling import constrained_by, refusal, sampling_params
 from deployments.chat.vllm_start import gauges_of, start
-from deployments.contracts.chat import ChatRequest, EngineEvent, Finish, FinishReason, Message, Sampling, Spent, Usage
+from deployments.contracts.chat import (
+    ChatRequest,
+    EngineEvent,
+    Finish,
+    FinishReason,
+    Message,
+    Sampling,
+    Spent,
+    Tool,
+    Usage,
+)
 from deployments.contracts.errors import InvalidInput, ModelFailed, NotSupported
 from deployments.contracts.models import ModelSpec
 
@@ -42,7 +52,7 @@ class VllmEngine:
         tokenizer: Any = self._llm.get_tokenizer()
         if not getattr(tokenizer, "is_fast", False):
             raise ValueError(f"model {spec.id!r}: its tokenizer has no fast form (tokenizer.json)")
-        self._prompts = PromptEncoder(tokenizer)
+        self._prompts = PromptEncoder(tokenizer, context=self._context)
         self._tags_are_special = not set(TAGS).isdisjoint(tokenizer.all_special_tokens)
         self._steps = 0
         self._steps_when_checked = 0
@@ -96,16 +106,10 @@ class VllmEngine:
     async def _prompt(self, request: ChatRequest) -> Prompt:
         if request.tools and request.tool_choice != "none" and self._options.tool_parser is None:
             raise NotSupported("this model cannot call tools", param="tools")
-        if sum(map(_length, request.messages)) < _LONG_PROMPT:
-            prompt = self._prompts.encode(request)
-        else:
-            prompt = await asyncio.to_thread(self._prompts.encode, request)
-        if len(prompt.token_ids) >= self._context:
-            raise InvalidInput(
-                f"messages take {len(prompt.token_ids)} tokens; together with the answer the model has {self._context}",
-                param="messages",
-            )
-        return prompt
+        offered = request.tools if request.tool_choice != "none" else ()
+        if sum(map(_length, request.messages)) + sum(map(_size, offered)) < _LONG_PROMPT:
+            return self._prompts.encode(request)
+        return await asyncio.to_thread(self._prompts.encode, request)
 
     async def _params(self, request: ChatRequest, prompt: Prompt, *, keep_special: bool) -> "SamplingParams":
         from vllm.exceptions import VLLMValidationError
@@ -173,6 +177,10 @@ class VllmEngine:
 
 def _length(message: Message) -> int:
     return len(message.content) + sum(len(call.arguments) for call in message.tool_calls)
+
+
+def _size(tool: Tool) -> int:
+    return len(tool.name) + len(tool.description) + len(repr(tool.parameters))
 
 
 def _finish_reason(reason: str | None, *, called: bool) -> FinishReason:

@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from deployments.contracts.errors import AppError
+
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls"]
 
@@ -127,6 +129,9 @@ class Finish:
 
 
 EngineEvent = Spent | TextDelta | ReasoningDelta | ToolCall | Finish
+
+Reply = tuple[EngineEvent, ...] | AppError
+"""What a replica sends at once. Failures are values: Serve would log what is raised, and with it a user's words."""
 
 
 class Chat(Protocol):

@@ -1,6 +1,6 @@
 """The kinds of failure that callers can act on. They pickle, so they cross replicas as themselves."""
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 
 class AppError(Exception):
@@ -18,13 +18,9 @@ class AppError(Exception):
     def __reduce__(self) -> tuple[object, tuple[object, ...]]:
         return _rebuild, (type(self), self.message, self.param, self.retry_after)
 
-    @classmethod
-    def rebuild(cls, message: str, param: str | None, retry_after: float | None) -> Self:
-        return cls(message, param=param, retry_after=retry_after)
-
 
 def _rebuild(kind: type[AppError], message: str, param: str | None, retry_after: float | None) -> AppError:
-    return kind.rebuild(message, param, retry_after)
+    return kind(message, param=param, retry_after=retry_after)
 
 
 class InvalidInput(AppError):

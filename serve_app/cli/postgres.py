@@ -51,7 +51,7 @@ class EmbeddedPostgres:
             "-cshared_buffers=64MB",
         ]
         self._process = spawn(
-            [*self._as_owner(), str(_binary("postgres")), "-D", str(self._cluster), *flags],
+            [*_as_owner(self._cluster), str(_binary("postgres")), "-D", str(self._cluster), *flags],
             env=self.env,
             log=self.log,
             on_parent_death=signal.SIGINT,
@@ -82,22 +82,26 @@ class EmbeddedPostgres:
         return self.folder / "postgres.log"
 
     def _create(self) -> None:
+        """A cluster bears its name only once it is whole."""
+        draft = self.folder / "cluster.new"
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(self._cluster, ignore_errors=True)
         self._password_file.touch(mode=0o600)
         self._password_file.write_text(secrets.token_urlsafe(24))
-        self._cluster.mkdir(mode=0o700)
+        draft.mkdir(mode=0o700)
         if os.geteuid() == 0:
             owner = _unprivileged_user()
-            for path in (self.folder, self._cluster, self._password_file):
+            for path in (self.folder, draft, self._password_file):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
         _run(
             [
-                *self._as_owner(), str(_binary("initdb")), "-D", str(self._cluster), "-U", USER,
+                *_as_owner(draft), str(_binary("initdb")), "-D", str(draft), "-U", USER,
                 "-A", "scram-sha-256", f"--pwfile={self._password_file}", "-E", "UTF8", "--locale=C",
             ],
             env=self.env,
         )  # fmt: skip
+        draft.rename(self._cluster)
 
     def _make_database(self) -> None:
         env = {**self.env, "PGPASSWORD": self._password_file.read_text().strip()}
@@ -127,16 +131,17 @@ class EmbeddedPostgres:
         if ours:
             stop([leftover], grace_s=_STOP_S, by=signal.SIGINT)
 
-    def _as_owner(self) -> Sequence[str]:
-        """Postgres refuses to run as root: root steps down to the cluster's owner."""
-        if os.geteuid() != 0:
-            return ()
-        owner = self._cluster.stat()
-        command = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups", "--pdeathsig=INT"]
-        if not all(_reachable(path, owner.st_uid) for path in (self._cluster, _binary("postgres"))):
-            # Below a closed folder such as /root the owner could not even reach its own files.
-            command += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-        return [*command, "--"]
+
+def _as_owner(cluster: Path) -> Sequence[str]:
+    """Postgres refuses to run as root: root steps down to the cluster's owner."""
+    if os.geteuid() != 0:
+        return ()
+    owner = cluster.stat()
+    command = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups", "--pdeathsig=INT"]
+    if not all(_reachable(path, owner.st_uid) for path in (cluster, _binary("postgres"))):
+        # Below a closed folder such as /root the owner could not even reach its own files.
+        command += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    return [*command, "--"]
 
 
 def _binary(name: str) -> Path:

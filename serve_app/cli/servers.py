@@ -67,8 +67,8 @@ def stack(state: State) -> Generator[Finding]:
     except httpx.HTTPError as error:
         yield Finding("api", "fail", f"{state.base_url}: {error}", "restart `polyphony up`")
     else:
-        healthy = answer.is_success
-        yield Finding("api", "ok" if healthy else "warn", f"GET /health answers {answer.status_code}")
+        status = answer.json()["status"] if answer.is_success else f"{answer.status_code}"
+        yield Finding("api", "ok" if status == "ok" else "warn", f"GET /health answers {status}")
 
 
 async def _schema(url: str) -> str | None:

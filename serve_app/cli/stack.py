@@ -23,6 +23,7 @@ from serve_app.cli.processes import marked, stop
 from serve_app.cli.progress import Progress
 from serve_app.cli.ray import RayHead, resolve
 from serve_app.settings import Settings
+from serve_app.web.proxies import is_loopback
 
 Probe = Callable[[str, str], None]
 """Takes the base URL and an API key, and returns once the graph has answered; Unavailable says why it did not."""
@@ -80,11 +81,19 @@ class Stack:
         self._folder.remember(State(os.getpid(), url, database_url, served.milvus_uri, self._ray.address))
         return Welcome(url, admin.email, password)
 
-    def watch(self) -> None:
-        """Wait until a part ends, which none should: Failed."""
-        while True:
-            self._check_parts()
-            time.sleep(0.5)
+    def check(self) -> None:
+        """Failed when a part has ended, which none should."""
+        parts: list[tuple[str, subprocess.Popen[bytes] | None, Path]] = [
+            ("Ray", self._ray.head, self._ray.log),
+            ("the Serve driver", self._ray.driver, self._ray.driver_log),
+        ]
+        if self._milvus:
+            parts.append(("Milvus", self._milvus.process, self._milvus.log))
+        if self._postgres:
+            parts.append(("Postgres", self._postgres.process, self._postgres.log))
+        for name, process, log in parts:
+            if process is not None and process.poll() is not None:
+                raise Failed(f"{name} ended unexpectedly (exit status {process.returncode})", log)
 
     def stop(self) -> None:
         """End every process of the stack; none may keep another from being ended."""
@@ -102,7 +111,7 @@ class Stack:
 
     def _start_postgres(self) -> Settings:
         """The settings as the graph shall see them, with the addresses of what runs."""
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"trust_loopback": self._settings.trust_loopback or is_loopback(self._settings.host)}
         if self._milvus:
             found["milvus_uri"] = self._milvus.uri
         if self._postgres:
@@ -118,7 +127,7 @@ class Stack:
             self._ray.deploy(config)
             deadline = time.monotonic() + _GRAPH_S
             while not self._ray.is_running(detail):
-                self._check_parts()
+                self.check()
                 if time.monotonic() > deadline:
                     raise Unavailable(f"the graph was not ready after {_GRAPH_S} s")
                 time.sleep(0.2)
@@ -129,23 +138,10 @@ class Stack:
             try:
                 return self._probe(url, key)
             except Unavailable:
-                self._check_parts()
+                self.check()
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
-
-    def _check_parts(self) -> None:
-        parts: list[tuple[str, subprocess.Popen[bytes] | None, Path]] = [
-            ("Ray", self._ray.head, self._ray.log),
-            ("the Serve driver", self._ray.driver, self._ray.driver_log),
-        ]
-        if self._milvus:
-            parts.append(("Milvus", self._milvus.process, self._milvus.log))
-        if self._postgres:
-            parts.append(("Postgres", self._postgres.process, self._postgres.log))
-        for name, process, log in parts:
-            if process is not None and process.poll() is not None:
-                raise Failed(f"{name} ended unexpectedly (exit status {process.returncode})", log)
 
 
 def local_url(settings: Settings) -> str:

@@ -1,7 +1,10 @@
 """`polyphony up`: start everything, say where it is, and stay until asked to end."""
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
+import psutil
 import typer
 from rich.console import Console
 
@@ -11,7 +14,7 @@ from serve_app.cli.failures import Failed, reported
 from serve_app.cli.folder import DataFolder
 from serve_app.cli.processes import marked, refuse_taken_port, stop
 from serve_app.cli.progress import Progress
-from serve_app.cli.signals import Interrupted, interruptible
+from serve_app.cli.signals import Interrupted, Terminal, interruptible
 from serve_app.cli.stack import Probe, Stack, Welcome
 from serve_app.settings import Settings
 
@@ -25,13 +28,13 @@ def up() -> None:
 
 def supervise(settings: Settings, progress: Progress, probe: Probe = probe.chat) -> int:
     """Run the stack until a signal, 0, or until it fails, 1."""
-    folder = DataFolder(settings.data_dir)
+    folder, terminal = DataFolder(settings.data_dir), Terminal()
     try:
-        with interruptible(lambda: _kill(folder)), folder.hold():
+        with interruptible(lambda: _kill(folder)) as settle, folder.hold():
             stop(marked(folder.mark), grace_s=5)
             refuse_taken_port(settings.host, settings.port)
             folder.prepare()
-            _run(Stack(settings, folder, progress, probe), progress)
+            _run(Stack(settings, folder, progress, probe), progress, terminal, settle)
     except Interrupted:
         return 0
     except (Failed, AppError, OSError) as error:
@@ -40,18 +43,22 @@ def supervise(settings: Settings, progress: Progress, probe: Probe = probe.chat)
     return 0
 
 
-def _run(stack: Stack, progress: Progress) -> None:
+def _run(stack: Stack, progress: Progress, terminal: Terminal, settle: Callable[[], None]) -> None:
     try:
         _welcome(stack.start(), progress.say)
-        stack.watch()
+        while not terminal.is_closed:
+            stack.check()
+            time.sleep(0.5)
     finally:
+        settle()
         with progress.step("stopping"):
             stack.stop()
 
 
 def _kill(folder: DataFolder) -> None:
     for process in marked(folder.mark):
-        process.kill()
+        with suppress(psutil.Error):
+            process.kill()
 
 
 def _welcome(welcome: Welcome, say: Callable[[str], None]) -> None:

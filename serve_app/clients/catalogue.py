@@ -42,7 +42,7 @@ class Catalogue:
 
     async def health(self) -> dict[str, bool]:
         """By model id: whether a replica is running."""
-        return {id_: await self._replicas.running(entry.handle) > 0 for id_, entry in self._entries.items()}
+        return {id_: await self._replicas.alive(entry.handle) for id_, entry in self._entries.items()}
 
     async def stats(self) -> dict[str, list[dict[str, float]]]:
         """By model id: each replica's own figures."""

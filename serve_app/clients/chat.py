@@ -11,7 +11,7 @@ from ray.exceptions import RayError, RayTaskError
 from ray.serve.exceptions import BackPressureError, RayServeException
 from ray.serve.handle import DeploymentHandle
 
-from deployments.contracts.chat import ChatRequest, EngineEvent, Finish
+from deployments.contracts.chat import ChatRequest, EngineEvent, Finish, Reply
 from deployments.contracts.errors import AppError, ModelFailed, Overloaded, Unavailable
 from serve_app.clients.replicas import Replicas
 
@@ -33,6 +33,8 @@ class ChatClient:
         try:
             batch = await self._first(stream)
             while True:
+                if isinstance(batch, AppError):
+                    raise batch
                 received = True
                 for event in batch:
                     ended = isinstance(event, Finish)
@@ -42,37 +44,36 @@ class ChatClient:
             if not ended:
                 ended = True
                 raise ModelFailed(f"model {self._model!r} stopped without an end") from None
-        except Unavailable:
+        except AppError:
             raise
-        except Exception as error:  # noqa: BLE001 - what a replica raises arrives bare or wrapped, by transport
+        except Exception as error:  # noqa: BLE001 - what a replica's end raises differs by transport
             ended = True
-            raise self._translated(error, received=received) from None
+            raise self._translated(error, request.request_id, received=received) from None
         finally:
             # Neither `break` nor `aclose` reaches the replica: only this does.
             if not ended:
                 stream.cancel()
 
-    async def _first(self, stream: Any) -> tuple[EngineEvent, ...]:
+    async def _first(self, stream: Any) -> Reply:
         """The first batch. Serve would let a request wait for ever where no replica is left to serve it."""
-        first = asyncio.ensure_future(anext(stream))  # noqa: TID251 - awaited below, in every case
+        first: asyncio.Future[Reply] = asyncio.ensure_future(anext(stream))  # noqa: TID251 - ends with this call
         try:
             while not first.done():
                 await asyncio.wait((first,), timeout=_PATIENCE_S)
-                if not first.done() and not await self._replicas.running(self._handle):
+                if not first.done() and not await self._replicas.alive(self._handle):
                     raise Unavailable(f"model {self._model!r} is not running at the moment", retry_after=5)
             return first.result()
         finally:
             first.cancel()
 
-    def _translated(self, error: Exception, *, received: bool) -> AppError:
-        """Our own errors as themselves, without the remote traceback that Ray adds; Ray's as kinds of ours."""
+    def _translated(self, error: Exception, request_id: str, *, received: bool) -> AppError:
+        """What Serve and Ray raise on the way, as kinds of ours."""
         cause: object = error.cause if isinstance(error, RayTaskError) else error
-        if isinstance(cause, AppError):
-            return cause
         if isinstance(cause, BackPressureError):
             message = f"model {self._model!r} has too many requests waiting"
             return Overloaded(message, retry_after=cause.retry_after_s or 1)
-        _log.warning("chat replica failed", extra={"model": self._model, "kind": type(cause).__name__})
+        fields = {"model": self._model, "kind": type(cause).__name__, "request_id": request_id}
+        _log.warning("chat replica failed", extra=fields)
         if not received and isinstance(error, RayError | RayServeException) and not isinstance(error, RayTaskError):
             return Unavailable(f"model {self._model!r} could not take the request", retry_after=1)
         return ModelFailed(f"model {self._model!r} failed while it answered")

@@ -23,9 +23,9 @@ def row_id() -> Any:
     return Field(default=None, primary_key=True, sa_type=BigInteger)
 
 
-def moment(*, index: bool = False) -> Any:
+def moment(*, index: bool = False, primary_key: bool = False) -> Any:
     """A point in time, with its zone."""
-    return Field(index=index, sa_type=DateTime(timezone=True))
+    return Field(index=index, primary_key=primary_key, sa_type=DateTime(timezone=True))
 
 
 def created() -> Any:

@@ -76,11 +76,9 @@ class UserPatch:
 
 @dataclass(frozen=True, slots=True)
 class UsageCount:
-    """Requests of one user on one route, and the tokens they took."""
+    """Requests of one user on one route."""
 
     user_id: int
     email: str
     endpoint: str
     count: int
-    prompt_tokens: int
-    completion_tokens: int

@@ -1,6 +1,7 @@
 """The one place where the use-cases are wired."""
 
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, Self
@@ -45,12 +46,19 @@ class Services:
     operations: OperationsService
 
     @classmethod
-    def build(cls, settings: Settings, clients: Clients, *, snapshots: Snapshots | None = None) -> Self:
+    def build(
+        cls,
+        settings: Settings,
+        clients: Clients,
+        *,
+        snapshots: Snapshots | None = None,
+        passwords: Passwords | None = None,
+    ) -> Self:
         if settings.database_url is None:
             raise Unavailable("POLYPHONY_DATABASE_URL is not set; `polyphony up` starts a Postgres of its own")
         database = Database(settings.database_url.get_secret_value())
         authenticator = Authenticator(database)
-        passwords = Passwords()
+        passwords = passwords or Passwords()
         meter = Meter(database, settings.data_dir / "journal")
         limits = Limits(database, meter)
         metrics = Metrics(unbooked=lambda: meter.unbooked)
@@ -84,9 +92,10 @@ class Services:
 
     async def close(self) -> None:
         """Book what is left, then let go of everything."""
-        await self.meter.close()
-        await self.authenticator.close()
-        await self.database.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.database.close)
+            stack.push_async_callback(self.authenticator.close)
+            stack.push_async_callback(self.meter.close)
 
     async def _ensure_admin(self) -> None:
         """`polyphony up` has made one and shown its password; where it has not run, the password waits in a file."""

@@ -1,10 +1,11 @@
 """Chat: admit a turn, answer it, meter it."""
 
+import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from deployments.contracts.chat import Chat, ChatRequest, EngineEvent, Spent, Usage
 from deployments.contracts.errors import AppError, ModelFailed, Unauthenticated
@@ -20,6 +21,7 @@ from serve_app.services.metrics import Metrics
 from serve_app.services.usage.meter import Meter
 from serve_app.services.usage.reading import Reading
 
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -51,17 +53,14 @@ class ChatService:
         _, chat = self.models.chat(turn.model)
         reading = self.meter.open(turn.asker, ability="chat", model=turn.model)
         metered = _Metered(chat, reading)
-        revoked: list[bool] = []
-        unwatch = self.authenticator.watch(turn.asker.principal, lambda: revoked.append(True))
+        credential = _Credential()
+        unwatch = self.authenticator.watch(turn.asker.principal, credential.revoke)
         outcome: Outcome = "left"
         started = False
         try:
             with self.metrics.running(turn.model):
                 async with aclosing(answer(turn, chat=metered)) as events:
-                    async for event in events:
-                        if revoked:
-                            outcome = "revoked"
-                            raise Unauthenticated("this credential was revoked")
+                    while (event := await credential.while_valid(anext(events, None))) is not None:
                         if isinstance(event, TurnFinished):
                             outcome = "finished"
                             self.metrics.first_token(turn.model, event.timings.first_token_s)
@@ -70,7 +69,7 @@ class ChatService:
                             yield TurnStarted(turn)
                         yield event
         except AppError as error:
-            outcome = "revoked" if revoked else "failed"
+            outcome = "revoked" if credential.revoked else "failed"
             if not started:
                 raise
             yield TurnFailed(error)
@@ -85,6 +84,38 @@ class ChatService:
             unwatch()
             reading.close(outcome)
             self.metrics.turn(turn.model, outcome, metered.usage)
+
+
+class _Credential:
+    """Ends what is awaited on the strength of a credential as soon as that is revoked."""
+
+    def __init__(self) -> None:
+        self.revoked = False
+        self._waiting: asyncio.Task[Any] | None = None
+
+    def revoke(self) -> None:
+        self.revoked = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def while_valid(self, awaited: Awaitable[T]) -> T:
+        """What is awaited; Unauthenticated once the credential is revoked."""
+        if self.revoked:
+            raise _revoked()
+        self._waiting = asyncio.current_task()
+        try:
+            return await awaited
+        except asyncio.CancelledError:
+            # It may be that somebody else, too, wants this task to end.
+            if not self.revoked or self._waiting is None or self._waiting.uncancel() > 0:
+                raise
+            raise _revoked() from None
+        finally:
+            self._waiting = None
+
+
+def _revoked() -> Unauthenticated:
+    return Unauthenticated("this credential was revoked")
 
 
 class _Metered:

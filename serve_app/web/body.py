@@ -16,7 +16,7 @@ class StrictRequest(Request):
     async def json(self) -> Any:
         body = await self.body()
         try:
-            parsed = json.loads(body, parse_constant=_no_constant)
+            parsed = json.loads(body.decode(), parse_constant=_no_constant)
             if b"\\ud" in body.lower():
                 json.dumps(parsed, ensure_ascii=False).encode()
         except RecursionError:

@@ -1,31 +1,48 @@
-"""Clients could steer Serve by headers that are meant for its operators; these go before Serve reads them."""
+"""What must be settled before Serve reads a request: by headers a client could steer it, or make it stumble."""
 
+import re
+import uuid
+
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_CONTROL = frozenset(
-    {
-        # Keeps a request running after its client has left.
-        b"x-request-disconnect-disabled",
-        # Overrides the operator's timeout.
-        b"x-request-timeout-seconds",
-        # Routes to a replica that has a certain model loaded.
-        b"serve_multiplexed_model_id",
-        b"serve-multiplexed-model-id",
-    }
+REQUEST_ID = "x-request-id"
+_WELL_FORMED = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_CONTROL = re.compile(
+    rb"x-request-disconnect-disabled"  # keeps a request running after its client has left
+    rb"|x-request-timeout-seconds"  # overrides the operator's timeout
+    rb"|serve[-_]multiplexed[-_]model[-_]id|x-session-id|x-serve-router-.*",  # choose the replica
+    re.IGNORECASE,
 )
 
 
 class ControlHeaders:
-    """Takes Serve's control headers off every request."""
+    """Takes Serve's control headers off, and settles the one request id that the request and its answer bear."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in ("http", "websocket"):
-            scope["headers"] = [(name, value) for name, value in scope["headers"] if name.lower() not in _CONTROL]
-        await self._app(scope, receive, send)
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        given = [value for name, value in scope["headers"] if name.lower() == REQUEST_ID.encode()]
+        request_id = given[0] if given and _WELL_FORMED.fullmatch(given[0]) else uuid.uuid4().hex.encode()
+        kept = [
+            (name, value)
+            for name, value in scope["headers"]
+            if name.lower() != REQUEST_ID.encode() and not _CONTROL.fullmatch(name)
+        ]
+        scope["headers"] = [*kept, (REQUEST_ID.encode(), request_id)]
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # Serve adds the header too; there shall be one.
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id.decode()
+            await send(message)
+
+        await self._app(scope, receive, sending)
 
 
 def around_serve() -> list[Middleware]:

@@ -5,6 +5,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from deployments.contracts.errors import Forbidden, Unauthenticated
 from serve_app.domain.principals import Asker, Principal
@@ -24,16 +25,15 @@ def services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services)]
 
 
-def bearer(request: Request) -> str | None:
-    """The token of an Authorization header."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+BearerDep = Annotated[
+    HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, description="An API key, `aigw_…`"))
+]
 
 
-async def by_bearer_or_session(request: Request, found: ServicesDep) -> Principal:
+async def by_bearer_or_session(request: Request, found: ServicesDep, bearer: BearerDep) -> Principal:
     """An API key in the Authorization header or, failing that, the session cookie."""
-    if (token := bearer(request)) is not None:
-        return await found.authenticator.by_key(token)
+    if bearer is not None:
+        return await found.authenticator.by_key(bearer.credentials)
     if (session := request.cookies.get(SESSION_COOKIE)) is not None:
         check_origin(request)
         return await found.authenticator.by_session(session)
@@ -57,8 +57,15 @@ def check_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     if request.method in _READING or origin is None:
         return
-    if urlsplit(origin).netloc != request.headers.get("host"):
+    if _host_of(origin) != request.headers.get("host"):
         raise Forbidden("this origin may not use the session")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def secure_cookies(request: Request) -> bool:

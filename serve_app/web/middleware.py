@@ -1,9 +1,7 @@
 """Pure ASGI middleware around every dialect: ids, edge headers, body caps, logs and figures."""
 
 import logging
-import re
 import time
-import uuid
 from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,11 +11,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.contracts.errors import AppError, TooLarge
 from serve_app.services.metrics import Metrics
+from serve_app.web.control_headers import REQUEST_ID
 from serve_app.web.proxies import Proxies
 
 _log = logging.getLogger(__name__)
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 RenderError = Callable[[str, AppError], Response]
@@ -25,7 +23,7 @@ RenderError = Callable[[str, AppError], Response]
 
 
 class Edge:
-    """Gives the request its id and its client's address, logs and counts the answer."""
+    """Knows the request's id and its client's address, logs and counts the answer."""
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics, proxies: Proxies, render_error: RenderError) -> None:
         self._app = app
@@ -37,7 +35,10 @@ class Edge:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        request_id = self._prepare(scope)
+        headers = Headers(scope=scope)
+        request_id = headers[REQUEST_ID]
+        scope.setdefault("state", {})["request_id"] = request_id
+        scope["client"], scope["scheme"] = self._proxies.client(scope, headers)
         began = time.monotonic()
         status = 0
 
@@ -45,9 +46,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                MutableHeaders(scope=message)["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
         try:
@@ -62,14 +61,6 @@ class Edge:
         finally:
             if scope["type"] == "http":
                 self._note(scope, request_id, status or 499, time.monotonic() - began)
-
-    def _prepare(self, scope: Scope) -> str:
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
-        scope["client"], scope["scheme"] = self._proxies.client(scope, headers)
-        return request_id
 
     def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")

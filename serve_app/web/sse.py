@@ -41,7 +41,7 @@ async def respond(
     except BaseException:
         await events.aclose()
         raise
-    return EventStream(_encoded(render(_chained(first, events)), events))
+    return EventStream(_encoded(render(_chained(first, events))), source=events)
 
 
 def encode(frame: Frame) -> bytes:
@@ -57,27 +57,32 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, chunks: AsyncGenerator[bytes], *, stalled_s: float = _STALLED_S) -> None:
+    def __init__(
+        self, chunks: AsyncGenerator[bytes], *, source: AsyncGenerator[Any], stalled_s: float = _STALLED_S
+    ) -> None:
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._chunks = chunks
+        self._source = source
         self._stalled_s = stalled_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
-        async with aclosing(self._chunks), anyio.create_task_group() as group:
+        # Closing the source runs its `finally`, which aborts the engine, at once and not at the next collection;
+        # closing the chunks would not reach it where none of them has been asked for.
+        async with aclosing(self._source), aclosing(self._chunks), anyio.create_task_group() as group:
             group.start_soon(_cancel_when_left, receive, group.cancel_scope)
             await self._send_all(send)
             group.cancel_scope.cancel()
 
     async def _send_all(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             async for chunk in self._chunks:
                 async with asyncio.timeout(self._stalled_s):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (TimeoutError, OSError):
             return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _cancel_when_left(receive: Receive, scope: anyio.CancelScope) -> None:
@@ -95,8 +100,7 @@ async def _chained(first: E, rest: AsyncIterator[E]) -> AsyncGenerator[E]:
         yield event
 
 
-async def _encoded(frames: AsyncGenerator[Frame], source: AsyncGenerator[Any]) -> AsyncGenerator[bytes]:
-    # Closing the source runs its `finally`, which aborts the engine, at once and not at the next collection.
-    async with aclosing(source), aclosing(frames):
+async def _encoded(frames: AsyncGenerator[Frame]) -> AsyncGenerator[bytes]:
+    async with aclosing(frames):
         async for frame in frames:
             yield encode(frame)

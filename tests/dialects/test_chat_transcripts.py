@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from serve_app.app import DIALECTS
 from serve_app.dialects.boyo.chat import render as boyo
 from serve_app.domain.events import ChatEvent
 from serve_app.web.sse import encode
@@ -12,6 +14,11 @@ from tests.dialects.events import STREAMS
 
 _GOLDEN = Path(__file__).parent / "golden"
 RENDERERS = {"boyo": boyo}
+
+
+def test_every_dialect_and_every_event_is_tried() -> None:
+    assert RENDERERS.keys() == {dialect.name for dialect in DIALECTS}
+    assert {type(event) for events in STREAMS.values() for event in events} == set(get_args(ChatEvent))
 
 
 async def _replay(events: list[ChatEvent]) -> AsyncIterator[ChatEvent]:

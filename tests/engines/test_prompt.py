@@ -25,7 +25,7 @@ def tokenizer(weights: Path) -> AutoTokenizer:
 
 @pytest.fixture(scope="module")
 def encoder(tokenizer: AutoTokenizer) -> PromptEncoder:
-    return PromptEncoder(tokenizer)
+    return PromptEncoder(tokenizer, context=8192)
 
 
 def history(arguments: str, *more: Message) -> ChatRequest:
@@ -75,7 +75,7 @@ def test_what_the_template_refuses_is_refused(encoder: PromptEncoder, tokenizer:
     picky = AutoTokenizer.from_pretrained(tokenizer.name_or_path)
     picky.chat_template = "{{ raise_exception('roles must alternate') }}"
     with pytest.raises(InvalidInput, match="roles must alternate") as refused:
-        PromptEncoder(picky).encode(ask())
+        PromptEncoder(picky, context=8192).encode(ask())
     assert refused.value.param == "messages"
 
 
@@ -140,6 +140,6 @@ async def test_the_loop_runs_on_while_a_long_prompt_is_read(vllm: VllmEngine) ->
     async with anyio.create_task_group() as others:
         others.start_soon(turn)
         with pytest.raises(InvalidInput):
-            await events(vllm, ask("many words " * 50_000))
+            await events(vllm, ask("7,3." * 30_000))
         others.cancel_scope.cancel()
     assert turns > 10

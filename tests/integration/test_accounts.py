@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 
 from deployments.contracts.errors import (
     AppError,
@@ -27,10 +25,10 @@ from serve_app.services.accounts import AccountService
 from serve_app.services.keys import KeyService
 from serve_app.services.users import UserService
 from tests.eventually import well_inside_a_window
+from tests.fakes.passwords import CHEAP
 
 pytestmark = pytest.mark.anyio
 PASSWORD = "correct horse"
-CHEAP = PasswordHash([Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1)])
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """The whole stack as an operator starts it, and hands to touch it with."""
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,7 @@ class Stack:
         """The usage booked for a user."""
         connection = await asyncpg.connect(self.postgres.url)
         try:
-            found = await connection.fetch("SELECT * FROM usage WHERE user_id = $1 ORDER BY id", user_id)
+            found = await connection.fetch("SELECT * FROM usage WHERE user_id = $1 ORDER BY started_at", user_id)
         finally:
             await connection.close()
         return [dict(row) for row in found]
@@ -90,14 +89,6 @@ async def events(response: httpx.Response) -> AsyncIterator[tuple[str, dict[str,
 
 def hello(model: str, **fields: object) -> dict[str, object]:
     return {"model": model, "messages": [{"role": "user", "content": "Hello there!"}], **fields}
-
-
-async def until(condition: Callable[[], Awaitable[bool]], *, within_s: float = 30) -> None:
-    """Wait for what must come to pass; how long it took is nobody's assertion."""
-    deadline = time.monotonic() + within_s
-    while not await condition():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        await asyncio.sleep(0.1)
 
 
 @contextmanager

@@ -5,9 +5,11 @@ import time
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
-from tests.serve.stack import Stack, events, hello, until
+from tests.eventually import eventually
+from tests.serve.stack import Stack, events, hello
 
 pytestmark = pytest.mark.anyio
 
@@ -29,15 +31,17 @@ async def test_a_model_replica_killed_mid_stream_ends_in_an_error_event_and_come
         statuses: list[int] = []
 
         async def answers() -> bool:
+            assert (await client.get("/metrics")).status_code == 200
+            assert (await client.get("/health")).status_code == 200
             again = await client.post("/api/chat", json=hello("slow", stream=False, max_tokens=2))
             statuses.append(again.status_code)
             assert again.status_code in (200, 503)
             assert again.status_code == 200 or int(again.headers["retry-after"]) >= 1
             return again.status_code == 200
 
-        await until(answers, within_s=60)
+        await eventually(answers, within_s=60)
     assert 503 in statuses
-    await until(lambda: _booked(stack, user_id, 1 + len(statuses)))
+    await eventually(lambda: _booked(stack, user_id, 1 + len(statuses)))
     failed, *refused, finished = await stack.rows(user_id)
     assert (failed["outcome"], finished["outcome"]) == ("failed", "finished")
     assert received <= failed["completion_tokens"] <= received + 2
@@ -54,8 +58,8 @@ async def test_with_a_second_replica_the_next_call_is_answered(stack: Stack) -> 
             again = await client.post("/api/chat", json=hello("twins", stream=False, max_tokens=2))
             return again.status_code == 200
 
-        await until(answers, within_s=5)
-    await until(lambda: _replicas(stack, "twins", 2), within_s=60)
+        await eventually(answers, within_s=5)
+    await eventually(lambda: _replicas(stack, "twins", 2), within_s=60)
 
 
 async def test_a_revoked_key_stops_at_once_on_every_ingress_replica(stack: Stack) -> None:
@@ -79,7 +83,7 @@ async def test_usage_is_exact_under_concurrent_load(stack: Stack) -> None:
     user_id, key = await stack.user("counted")
     async with stack.client(key) as client:
         written = await _load(client, requests=150, at_once=16)
-    await until(lambda: _booked(stack, user_id, 150))
+    await eventually(lambda: _booked(stack, user_id, 150))
     rows = await stack.rows(user_id)
     assert sum(row["completion_tokens"] for row in rows) == sum(written)
     assert {row["outcome"] for row in rows} == {"finished"}
@@ -106,19 +110,22 @@ async def test_postgres_restarts_under_load_and_nothing_is_lost(stack: Stack) ->
     async with stack.client(key) as client:
         # Every ingress replica must know the key before Postgres goes.
         before = await _load(client, requests=40, at_once=8)
+        during = asyncio.create_task(_load(client, requests=400, at_once=8))
+        await asyncio.sleep(0.5)
+        assert not during.done()
         stack.postgres.stop()
         try:
-            during = await _load(client, requests=40, at_once=8)
             unknown = await _me_response(stack, "aigw_" + "x" * 43)
             assert unknown.status_code == 503
             assert int(unknown.headers["retry-after"]) >= 1
+            assert not during.done()
         finally:
             stack.postgres.start()
-        after = await _load(client, requests=40, at_once=8)
-    await until(lambda: _booked(stack, user_id, 120), within_s=60)
+        written = before + await during
+    await eventually(lambda: _booked(stack, user_id, 440), within_s=60)
     rows = await stack.rows(user_id)
-    assert len(rows) == 120
-    assert sum(row["completion_tokens"] for row in rows) == sum(before + during + after)
+    assert len(rows) == 440
+    assert sum(row["completion_tokens"] for row in rows) == sum(written)
 
 
 async def test_an_ingress_replica_killed_under_load_loses_no_usage(stack: Stack) -> None:
@@ -137,15 +144,20 @@ async def test_an_ingress_replica_killed_under_load_loses_no_usage(stack: Stack)
 
     asking = [asyncio.create_task(ask()) for _ in range(8)]
     await asyncio.sleep(3)
-    stack.replicas("Gateway")[0].kill()
+    victim = stack.replicas("Gateway")[0]
+    victim.kill()
+    # What a dying process accepts is in flight, and no new call.
+    await eventually(lambda: _gone(victim))
+    statuses = [(await _me_response(stack, key)).status_code for _ in range(40)]
+    assert max(statuses) < 500
     await asyncio.gather(*asking)
-    await until(lambda: _booked(stack, user_id, 8), within_s=60)
+    await eventually(lambda: _booked(stack, user_id, 8), within_s=60)
     rows = await stack.rows(user_id)
     assert {row["outcome"] for row in rows} == {"finished", "lost"}
     booked, received = sorted(row["completion_tokens"] for row in rows), sorted(got)
     assert all(mine >= theirs for mine, theirs in zip(booked, received, strict=True))
     assert all(mine <= 200 for mine in booked)
-    await until(lambda: _replicas(stack, "Gateway", 2), within_s=60)
+    await eventually(lambda: _replicas(stack, "Gateway", 2), within_s=60)
     await asyncio.sleep(3)
     assert len(await stack.rows(user_id)) == 8
 
@@ -182,6 +194,10 @@ async def _me(stack: Stack, key: str) -> int:
 
 async def _booked(stack: Stack, user_id: int, count: int) -> bool:
     return len(await stack.rows(user_id)) >= count
+
+
+async def _gone(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 async def _replicas(stack: Stack, deployment: str, count: int) -> bool:

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.serve.stack import Stack, events, hello, until
+from tests.eventually import eventually
+from tests.serve.stack import Stack, events, hello
 
 pytestmark = pytest.mark.anyio
 
@@ -104,11 +105,11 @@ async def test_a_client_who_leaves_stops_the_engine_and_is_billed(
             await client.post("/api/chat", json=hello("slow", stream=streamed), headers=headers)
 
     asking = asyncio.create_task(ask())
-    await until(lambda: _running(stack, 1))
+    await eventually(lambda: _running(stack, 1))
     await asyncio.sleep(0.5)
     asking.cancel()
-    await until(lambda: _running(stack, 0), within_s=5)
-    await until(lambda: _booked(stack, user_id, 1))
+    await eventually(lambda: _running(stack, 0), within_s=5)
+    await eventually(lambda: _booked(stack, user_id, 1))
     [row] = await stack.rows(user_id)
     assert row["outcome"] == "left"
     assert 0 < row["completion_tokens"] < 150

@@ -1,7 +1,7 @@
 """boyoAI: the chat request. Fields beyond `messages` and `tools` are extensions, named as in OpenAI's API."""
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
@@ -19,6 +19,11 @@ from deployments.contracts.chat import (
 from deployments.contracts.errors import InvalidInput
 from serve_app.domain.turns import ChatAsk
 
+T = TypeVar("T")
+# Without these pydantic would describe each of a million wrong elements.
+Few = Annotated[list[T], Field(max_length=128, fail_fast=True)]
+Many = Annotated[list[T], Field(max_length=2048, fail_fast=True)]
+
 
 class FunctionCallBody(BaseModel):
     name: str
@@ -33,7 +38,7 @@ class ToolCallBody(BaseModel):
 class MessageBody(BaseModel):
     role: Role
     content: str | None = None
-    tool_calls: list[ToolCallBody] | None = None
+    tool_calls: Few[ToolCallBody] | None = None
     tool_call_id: str | None = None
     name: str | None = None
 
@@ -69,8 +74,8 @@ class FormatBody(BaseModel):
 
 
 class ChatBody(BaseModel):
-    messages: list[MessageBody]
-    tools: list[ToolBody] | None = None
+    messages: Many[MessageBody]
+    tools: Few[ToolBody] | None = None
     tool_choice: Literal["auto", "none", "required"] | ChosenToolBody | None = None
     model: str | None = None
     stream: bool = True
@@ -80,7 +85,7 @@ class ChatBody(BaseModel):
     top_k: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
-    stop: str | list[str] | None = None
+    stop: str | Few[str] | None = None
     seed: int | None = None
     response_format: FormatBody | None = None
     enable_thinking: bool | None = None

@@ -65,9 +65,11 @@ class Meter:
         for task in self._tasks:
             with suppress(asyncio.CancelledError):
                 await task
-        with suppress(Unavailable):
-            await self._book_own()
-        self._journal.close()
+        try:
+            with suppress(Unavailable):
+                await self._book_own()
+        finally:
+            self._journal.close()
 
     def open(self, asker: Asker, *, ability: str, model: str) -> Reading:
         """Call it before the work, and `close` the reading in `finally`. Unavailable when the disk is full."""

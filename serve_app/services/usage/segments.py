@@ -58,6 +58,9 @@ class Segment:
         fd = os.dup(self._fd)
         try:
             os.fdatasync(fd)
+        except OSError:
+            self._dirty = True
+            raise
         finally:
             os.close(fd)
 

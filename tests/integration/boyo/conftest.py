@@ -11,10 +11,12 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from serve_app.app import create_app
+from serve_app.auth.passwords import Passwords
 from serve_app.services.bootstrap import Services
 from serve_app.settings import Settings
 from tests.fakes.chat import ScriptedChat
 from tests.fakes.clients import FakeClients
+from tests.fakes.passwords import CHEAP
 
 ADMIN, PASSWORD = "admin@example.com", "correct horse battery staple"
 
@@ -51,11 +53,11 @@ class House:
 @pytest.fixture
 async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
     settings = Settings(
-        data_dir=tmp_path, database_url=SecretStr(database_url),
+        data_dir=tmp_path, trust_loopback=True, database_url=SecretStr(database_url),
         admin_email=ADMIN, admin_password=SecretStr(PASSWORD), default_rate_limit=1000,
     )  # fmt: skip
     chats = {"scripted": ScriptedChat(), "second": ScriptedChat()}
-    services = Services.build(settings, FakeClients(dict(chats)))
+    services = Services.build(settings, FakeClients(dict(chats)), passwords=Passwords(CHEAP))
     await services.start()
     yield House(create_app(services), services, chats)
     await services.close()

@@ -1,9 +1,11 @@
+import asyncio
 import json
 
 import pytest
 
 from deployments.contracts.chat import Finish, Message, Spent, TextDelta, ToolCall, Usage
 from deployments.contracts.errors import InvalidInput, ModelFailed, Overloaded
+from tests.eventually import eventually
 from tests.fakes.chat import ScriptedChat, Step, said
 from tests.integration.boyo.conftest import House
 
@@ -119,6 +121,42 @@ async def test_a_failure_after_it_is_an_event(house: House) -> None:
     assert frames(answer.text)[-1] == ("error", {"error": "model 'scripted' failed"})
     assert (whole.status_code, whole.json()) == (502, {"error": "model 'scripted' failed"})
     assert await usage(house) == [("/api/chat", 2)]
+
+
+async def test_a_revoked_key_ends_a_turn_that_waits_for_its_first_word(house: House) -> None:
+    chat = script(house, 3600.0)
+    user_id, key = await house.user("ann")
+    async with house.client(key) as client, house.admin() as admin:
+        asking = [
+            asyncio.create_task(client.post("/api/chat", json={**HELLO, "stream": stream})) for stream in (True, False)
+        ]
+
+        async def both_wait() -> bool:
+            return chat.running == 2
+
+        await eventually(both_wait)
+        assert (await admin.delete(f"/admin/users/{user_id}")).status_code == 200
+        async with asyncio.timeout(10):
+            answers = await asyncio.gather(*asking)
+    refusal = {"error": "this credential was revoked"}
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(401, refusal)] * 2
+    assert (chat.running, chat.aborted) == (0, 2)
+
+
+async def test_a_million_wrong_elements_cost_no_more_than_one(house: House) -> None:
+    _, key = await house.user("ann")
+    zeros = b"[" + b"0," * 3_000_000 + b"0]"
+    bodies = [
+        b'{"messages": ' + zeros + b"}",
+        b'{"messages": [{"role": "user", "content": "x"}], "stop": ' + zeros + b"}",
+        b'{"messages": [{"role": "user", "content": "x"}], "tools": ' + zeros + b"}",
+        b'{"messages": [{"role": "assistant", "tool_calls": ' + zeros + b"}]}",
+    ]
+    async with house.client(key) as client:
+        for body in bodies:
+            answer = await client.post("/api/chat", content=body, headers={"content-type": "application/json"})
+            assert answer.status_code == 400
+            assert len(answer.text) < 200
 
 
 async def test_a_model_is_chosen_by_name(house: House) -> None:

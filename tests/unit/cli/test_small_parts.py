@@ -17,7 +17,7 @@ from serve_app.cli.failures import Failed, blaming, reported, tail
 from serve_app.cli.processes import MARK
 from serve_app.cli.progress import Progress
 from serve_app.cli.ray import resolve
-from serve_app.cli.signals import Interrupted, interruptible
+from serve_app.cli.signals import Interrupted, Terminal, interruptible
 from serve_app.cli.stack import local_url
 from serve_app.settings import Settings
 
@@ -90,6 +90,22 @@ def test_the_first_signal_interrupts_and_the_next_hastens() -> None:
     assert stopped == [True]
     assert hastened == [True, True]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_closed_terminal_is_noticed() -> None:
+    assert not Terminal().is_closed
+    ours, theirs = os.openpty()
+    before = os.dup(0)
+    os.dup2(theirs, 0)
+    try:
+        terminal = Terminal()
+        assert not terminal.is_closed
+        os.close(ours)
+        assert terminal.is_closed
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(theirs)
 
 
 def test_progress_is_plain_lines_without_a_terminal() -> None:

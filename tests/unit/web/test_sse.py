@@ -100,9 +100,22 @@ async def test_a_client_who_reads_nothing_is_cut_and_little_is_held_for_it() -> 
         if message["type"] == "http.response.body":
             await asyncio.Event().wait()
 
-    chunks = (encode(Frame("n", event)) async for event in source.events())
-    await EventStream(chunks, stalled_s=0.05)({"type": "http"}, never, send)
+    events = source.events()
+    chunks = (encode(Frame("n", event)) async for event in events)
+    await EventStream(chunks, source=events, stalled_s=0.05)({"type": "http"}, never, send)
     assert source.made == 1
+    assert source.closed
+
+
+async def test_a_client_who_is_gone_before_the_headers_leave_closes_the_source() -> None:
+    source = Source()
+
+    async def send(message: Message) -> None:
+        raise OSError("gone")
+
+    response = await respond(request_of(never), source.events(), render)
+    await response({"type": "http"}, never, send)
+    assert source.closed
 
 
 async def test_what_fails_before_the_first_event_is_raised() -> None:

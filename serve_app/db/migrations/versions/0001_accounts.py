@@ -75,12 +75,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("event", name="uq_usage_event"),
     )
     op.create_index("ix_usage_started_at", "usage", ["started_at"])
-    op.create_index(
-        "ix_usage_user_id_started_at",
-        "usage",
-        ["user_id", "started_at"],
-        postgresql_include=["prompt_tokens", "completion_tokens"],
+    op.create_index("ix_usage_user_id_started_at", "usage", ["user_id", "started_at"])
+    op.create_table(
+        "usage_hours",
+        sa.Column("user_id", sa.BigInteger, nullable=False),
+        sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("route", sa.String, nullable=False),
+        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("tokens", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "hour", "route", name="pk_usage_hours"),
     )
+    op.create_index("ix_usage_hours_hour", "usage_hours", ["hour"])
     op.create_table(
         "permits",
         sa.Column("subject", sa.String, nullable=False),
@@ -93,5 +98,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("permits", "usage", "api_keys", "sessions", "users"):
+    for table in ("permits", "usage_hours", "usage", "api_keys", "sessions", "users"):
         op.drop_table(table)
