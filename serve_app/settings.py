@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     """Password of the first admin; without one it is random and shown once."""
     database_url: SecretStr | None = None
     """`postgresql://user:password@host:port/name` of an outside Postgres; without one `polyphony up` runs its own."""
+    database_timeout_s: Annotated[float, Field(gt=0)] = 0.9
+    """Seconds after which a Postgres that does not answer counts as away."""
     milvus_uri: str | None = None
     """URI of an outside Milvus; without one `polyphony up` runs its own."""
     fetch_allow: Names = ()

@@ -56,7 +56,7 @@ class Services:
     ) -> Self:
         if settings.database_url is None:
             raise Unavailable("POLYPHONY_DATABASE_URL is not set; `polyphony up` starts a Postgres of its own")
-        database = Database(settings.database_url.get_secret_value())
+        database = Database(settings.database_url.get_secret_value(), deadline_s=settings.database_timeout_s)
         authenticator = Authenticator(database)
         passwords = passwords or Passwords()
         meter = Meter(database, settings.data_dir / "journal")

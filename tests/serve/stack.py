@@ -103,6 +103,7 @@ def running(folder: Path) -> Generator[Stack]:
         "POLYPHONY_CONFIG": str(ROOT / "tests/serve/graph.yaml"),
         "POLYPHONY_DATA_DIR": str(folder / "data"),
         "POLYPHONY_DATABASE_URL": postgres.url,
+        "POLYPHONY_DATABASE_TIMEOUT_S": "10",
         "POLYPHONY_PORT": str(port),
         "POLYPHONY_ADMIN_EMAIL": ADMIN,
         "POLYPHONY_ADMIN_PASSWORD": PASSWORD,

@@ -197,7 +197,8 @@ async def _booked(stack: Stack, user_id: int, count: int) -> bool:
 
 
 async def _gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    # A zombie's threads may still hold its sockets.
+    return not process.is_running()
 
 
 async def _replicas(stack: Stack, deployment: str, count: int) -> bool:

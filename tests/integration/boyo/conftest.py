@@ -53,7 +53,7 @@ class House:
 @pytest.fixture
 async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
     settings = Settings(
-        data_dir=tmp_path, trust_loopback=True, database_url=SecretStr(database_url),
+        data_dir=tmp_path, trust_loopback=True, database_timeout_s=20, database_url=SecretStr(database_url),
         admin_email=ADMIN, admin_password=SecretStr(PASSWORD), default_rate_limit=1000,
     )  # fmt: skip
     chats = {"scripted": ScriptedChat(), "second": ScriptedChat()}
