@@ -34,8 +34,9 @@ class JsonFormatter(logging.Formatter):
 
 def configure(level: str, file: Path) -> None:
     """Send the records of our own loggers to a file that rotates, and to standard error."""
+    # Serve puts an object of its own in the place of sys.stderr, which walks the stack at each write.
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handlers = [logging.StreamHandler(sys.stderr), RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=3)]
+    handlers = [logging.StreamHandler(sys.__stderr__), RotatingFileHandler(file, maxBytes=_FILE_BYTES, backupCount=3)]
     for handler in handlers:
         handler.setFormatter(JsonFormatter())
     for name in ("serve_app", "deployments"):

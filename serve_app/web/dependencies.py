@@ -16,7 +16,7 @@ SESSION_COOKIE = "polyphony_session"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     found = request.app.state.services
     assert isinstance(found, Services)
     return found
