@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from deployments.contracts.errors import Conflict
 
 
@@ -90,7 +92,9 @@ class DataFolder:
         with suppress(FileNotFoundError), self._lock.open("r") as file:
             if _locked(file, patience_s=0):
                 return None
-            return State(**json.loads(self._state.read_text()))
+            state = State(**json.loads(self._state.read_text()))
+            # Who has just taken the lock may not have cleared away what a killed run left.
+            return state if psutil.pid_exists(state.pid) else None
         return None
 
     @property
